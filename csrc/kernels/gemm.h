@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One micro-kernel for every matrix product:
+ *
+ *     C[i][j] = start + sum over p of A(i, p) · B[p][j]
+ *
+ * A is read one scalar at a time and broadcast, B by vectors along j, and a tile of
+ * MR × NV accumulators stays in registers. The sum over p runs in order for every
+ * element, so its bits depend neither on the tile it falls into nor on its neighbours.
+ * Two- and one-vector tiles are slow (a broadcast feeds too few products), so columns
+ * are cut into threes and fours, and rows into nearly equal blocks.
+ */
+#ifndef NNF_KERNELS_GEMM_H
+#define NNF_KERNELS_GEMM_H
+
+#include <stdbool.h>
+
+#include "vector.h"
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define MANY_REGISTERS 1 /* 32 vectors; else 16 */
+#else
+#define MANY_REGISTERS 0
+#endif
+
+#define STRIP_BYTES ((size_t)8 * 1024)
+#define MAX_NV (MANY_REGISTERS ? 4 : 3)
+#define MAX_MR (MANY_REGISTERS ? 8 : 6)
+
+enum gemm_start {
+    GEMM_ZERO,     /* C := AB */
+    GEMM_BIAS,     /* C := bias(i) + AB */
+    GEMM_MULTIPLY, /* C := C · AB, element by element */
+};
+
+struct gemm {
+    size_t m, k;
+    const real *a;
+    size_t a_row, a_step; /* A(i, p) = a[i · a_row + p · a_step] */
+    const real *b;
+    size_t b_stride;
+    real *c;
+    size_t c_stride;
+    const real *bias; /* read with GEMM_BIAS */
+    enum gemm_start start;
+};
+
+/* Rows of accumulators that fit the registers beside nv vectors of B. */
+ALWAYS_INLINE size_t
+gemm_rows(size_t nv)
+{
+    static const unsigned char rows[] = {0, MAX_MR, MANY_REGISTERS ? 8 : 6,
+                                         MANY_REGISTERS ? 8 : 4, 6};
+
+    return rows[nv];
+}
+
+/* Vectors of the next panel when that many are left. */
+ALWAYS_INLINE size_t
+gemm_panel(size_t left)
+{
+    if (!MANY_REGISTERS) {
+        return left == 1 ? 1 : left % 2 == 1 ? 3 : 2;
+    }
+    if (left <= 4) {
+        return left;
+    }
+    return left % 3 == 0 || left == 5 ? 3 : 4;
+}
+
+ALWAYS_INLINE void
+gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
+          const real *b, real *c, const real *bias)
+{
+    vec sum[MAX_MR][MAX_NV];
+    const size_t a_row = g->a_row, a_step = g->a_step;
+    const size_t b_stride = g->b_stride, c_stride = g->c_stride;
+
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        vec start = bias == NULL ? (vec){0} : splat(bias[i]);
+
+        UNROLL
+        for (int j = 0; j < nv; j++) {
+            sum[i][j] = start;
+        }
+    }
+    NO_UNROLL
+    for (size_t p = g->k; p > 0; p--) {
+        vec row[MAX_NV];
+
+        UNROLL
+        for (int j = 0; j < nv; j++) {
+            row[j] = load(b + j * LANES);
+        }
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int j = 0; j < nv; j++) {
+                sum[i][j] += a[(size_t)i * a_row] * row[j];
+            }
+        }
+        a += a_step;
+        b += b_stride;
+    }
+    if (g->start == GEMM_MULTIPLY) {
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int j = 0; j < nv; j++) {
+                sum[i][j] *= load(c + (size_t)i * c_stride + j * LANES);
+            }
+        }
+    }
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        UNROLL
+        for (int j = 0; j < nv; j++) {
+            store(c + (size_t)i * c_stride + j * LANES, sum[i][j]);
+        }
+    }
+}
+
+typedef void gemm_tile_function(const struct gemm *g, const real *a, const real *b,
+                                real *c, const real *bias);
+
+#define TILE(mr, nv)                                                                   \
+    static __attribute__((noinline)) void gemm_##mr##x##nv(                            \
+        const struct gemm *g, const real *a, const real *b, real *c, const real *bias) \
+    {                                                                                  \
+        gemm_tile(mr, nv, g, a, b, c, bias);                                           \
+    }
+
+#define TILES(nv)                                                                      \
+    TILE(1, nv)                                                                        \
+    TILE(2, nv)                                                                        \
+    TILE(3, nv)                                                                        \
+    TILE(4, nv)
+
+TILES(1)
+TILE(5, 1)
+TILE(6, 1)
+TILES(2)
+TILE(5, 2)
+TILE(6, 2)
+TILES(3)
+#if MANY_REGISTERS
+TILE(7, 1)
+TILE(8, 1)
+TILE(7, 2)
+TILE(8, 2)
+TILE(5, 3)
+TILE(6, 3)
+TILE(7, 3)
+TILE(8, 3)
+TILES(4)
+TILE(5, 4)
+TILE(6, 4)
+#endif
+
+/* [nv - 1][mr - 1] */
+static gemm_tile_function *const gemm_tiles[MAX_NV][MAX_MR] = {
+#if MANY_REGISTERS
+    {gemm_1x1, gemm_2x1, gemm_3x1, gemm_4x1, gemm_5x1, gemm_6x1, gemm_7x1, gemm_8x1},
+    {gemm_1x2, gemm_2x2, gemm_3x2, gemm_4x2, gemm_5x2, gemm_6x2, gemm_7x2, gemm_8x2},
+    {gemm_1x3, gemm_2x3, gemm_3x3, gemm_4x3, gemm_5x3, gemm_6x3, gemm_7x3, gemm_8x3},
+    {gemm_1x4, gemm_2x4, gemm_3x4, gemm_4x4, gemm_5x4, gemm_6x4},
+#else
+    {gemm_1x1, gemm_2x1, gemm_3x1, gemm_4x1, gemm_5x1, gemm_6x1},
+    {gemm_1x2, gemm_2x2, gemm_3x2, gemm_4x2, gemm_5x2, gemm_6x2},
+    {gemm_1x3, gemm_2x3, gemm_3x3, gemm_4x3},
+#endif
+};
+
+/* All m rows of C for one panel of nv vectors of columns, from column j on. */
+ALWAYS_INLINE void
+gemm_columns(const struct gemm *g, size_t j, size_t nv)
+{
+    size_t blocks = (g->m + gemm_rows(nv) - 1) / gemm_rows(nv);
+
+    for (size_t block = 0, i = 0; block < blocks; block++) {
+        size_t mr = (g->m - i) / (blocks - block);
+
+        gemm_tiles[nv - 1][mr - 1](g, g->a + i * g->a_row, g->b + j,
+                                   g->c + i * g->c_stride + j,
+                                   g->start == GEMM_BIAS ? g->bias + i : NULL);
+        i += mr;
+    }
+}
+
+/* Columns from j on, as many panels as leave C in the first-level cache for whoever
+ * comes next; n is where the columns end. Returns where it ended. */
+ALWAYS_INLINE size_t
+gemm_strip(const struct gemm *g, size_t j, size_t n)
+{
+    const size_t end = j + STRIP_BYTES / sizeof(real) / g->m;
+
+    do {
+        size_t nv = gemm_panel((n - j) / LANES);
+
+        gemm_columns(g, j, nv);
+        j += nv * LANES;
+    } while (j < n && j < end);
+    return j;
+}
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The losses: value and delta of one output side by side, as functions of the
+ * output p and the target y. The sum over a sample's outputs is kept in double.
+ */
+#ifndef NNF_KERNELS_LOSSES_H
+#define NNF_KERNELS_LOSSES_H
+
+#include "../kernels.h"
+#include "math.h"
+#include "vector.h"
+
+#ifdef NNF_DOUBLE
+#define EPSILON ((real)2.220446049250313080847263336181640625e-16)
+#else
+#define EPSILON ((real)1.1920928955078125e-7)
+#endif
+
+/* As scikit-learn, which reports the log of a probability clipped at epsilon. */
+ALWAYS_INLINE vec
+clipped_log(vec p)
+{
+    vec low = vec_max(splat(EPSILON), p);
+
+    return vec_log(vec_min(splat((real)1 - EPSILON), low));
+}
+
+typedef vec loss_function(vec p, vec y, vec *delta, real parameter);
+
+ALWAYS_INLINE vec
+log_logistic(vec p, vec y, vec *delta, real parameter)
+{
+    (void)parameter;
+    *delta = p - y;
+    return -clipped_log(vec_select(y != splat(0), p, splat(1) - p));
+}
+
+ALWAYS_INLINE vec
+squared(vec p, vec y, vec *delta, real parameter)
+{
+    (void)parameter;
+    *delta = p - y;
+    return splat((real)0.5) * *delta * *delta;
+}
+
+/* The delta of a residual of zero is zero, that of NaN is NaN. */
+ALWAYS_INLINE vec
+absolute(vec p, vec y, vec *delta, real parameter)
+{
+    vec r = p - y;
+
+    (void)parameter;
+    *delta = vec_select(vec_abs(r) > splat(0), copy_sign(splat(1), r), r);
+    return vec_abs(r);
+}
+
+/* Huber 1964, as PyTorch and scikit-learn scale it. */
+ALWAYS_INLINE vec
+huber(vec p, vec y, vec *delta, real parameter)
+{
+    vec r = p - y, a = vec_abs(r), bend = splat(parameter);
+    ivec tail = a > bend;
+
+    *delta = vec_select(tail, copy_sign(bend, r), r);
+    return vec_select(tail, bend * (a - splat((real)0.5) * bend),
+                      splat((real)0.5) * r * r);
+}
+
+/* With e = exp(-|r|) - 1: log cosh r = log(1 + e² / (2 (1 + e))), which keeps small
+ * residuals, and |r| - log 2 + log(1 + (1 + e)²), which does not overflow. */
+ALWAYS_INLINE vec
+log_cosh(vec p, vec y, vec *delta, real parameter)
+{
+    vec r = p - y, a = vec_abs(r);
+    vec e = vec_expm1(-a), rest = splat(1) + e;
+    ivec near = a < splat(1);
+    vec inner = vec_select(near, e * e / (rest + rest), rest * rest);
+    vec outer = a - splat((real)0.693147180559945309417232121458);
+
+    (void)parameter;
+    *delta = vec_tanh(r);
+    return vec_select(near, splat(0), outer) + vec_log1p(inner);
+}
+
+/* Half the Poisson deviance, y log(y / p) - y + p; where y = 0, p. A ratio out of the
+ * logarithm's range (p has underflowed, or y is negative) gives infinity or NaN. */
+ALWAYS_INLINE vec
+poisson_value(vec p, vec y)
+{
+    vec ratio = vec_select(y == splat(0), splat(1), y / p);
+    vec infinity = splat((real)__builtin_inf());
+    vec log_ratio = vec_select(ratio < infinity, vec_log(ratio), ratio);
+
+    log_ratio = vec_select(ratio < splat(0), infinity - infinity, log_ratio);
+    return y * log_ratio - y + p;
+}
+
+ALWAYS_INLINE vec
+poisson_exp(vec p, vec y, vec *delta, real parameter)
+{
+    (void)parameter;
+    *delta = p - y;
+    return poisson_value(p, y);
+}
+
+ALWAYS_INLINE vec
+poisson(vec p, vec y, vec *delta, real parameter)
+{
+    (void)parameter;
+    *delta = splat(1) - y / p;
+    return poisson_value(p, y);
+}
+
+/* The same over a block of a tile. */
+
+/* Weight times value, where a weight of zero silences any value: it may belong to the
+ * padding, or to a row that is not to count, and be infinite. */
+ALWAYS_INLINE vec
+weigh(vec weight, vec value)
+{
+    return vec_select(weight == splat(0), splat(0), weight * value);
+}
+
+ALWAYS_INLINE void
+block_loss(loss_function f, size_t h, size_t n, const real *p, const real *y,
+           const real *weights, real *delta, double *values, size_t stride,
+           real parameter)
+{
+    for (size_t j = 0; j < n; j += LANES) {
+        vec weight = load(weights + j);
+        vec_double total = {0};
+
+        for (size_t i = j; i < j + h * stride; i += stride) {
+            vec d;
+            vec value = f(load(p + i), load(y + i), &d, parameter);
+
+            store(delta + i, weigh(weight, d));
+            total += widen(weigh(weight, value));
+        }
+        *(vec_double *)(values + j) = total;
+    }
+}
+
+#define LOSS(f)                                                                        \
+    static void f##_loss(size_t h, size_t n, const void *p, const void *y,             \
+                         const void *weights, void *delta, double *values,             \
+                         size_t stride, double parameter)                              \
+    {                                                                                  \
+        block_loss(f, h, n, p, y, weights, delta, values, stride, (real)parameter);    \
+    }
+
+LOSS(log_logistic)
+LOSS(squared)
+LOSS(absolute)
+LOSS(huber)
+LOSS(log_cosh)
+LOSS(poisson_exp)
+LOSS(poisson)
+
+/* Of a whole sample: its targets are one-hot, so the sum of y p is the probability of
+ * its class, and the only one whose logarithm counts. */
+static void
+log_softmax_loss(size_t h, size_t n, const void *outputs, const void *targets,
+                 const void *weights, void *deltas, double *values, size_t stride,
+                 double parameter)
+{
+    const real *p = outputs, *y = targets;
+    real *delta = deltas;
+
+    (void)parameter;
+    for (size_t j = 0; j < n; j += LANES) {
+        vec weight = load((const real *)weights + j);
+        vec probability = {0};
+
+        for (size_t i = j; i < j + h * stride; i += stride) {
+            probability += load(y + i) * load(p + i);
+            store(delta + i, weigh(weight, load(p + i) - load(y + i)));
+        }
+        *(vec_double *)(values + j) = widen(weigh(weight, -clipped_log(probability)));
+    }
+}
+
+/* Eight running sums in a fixed order: short dependency chains, same bits always.
+ * n is a multiple of the lanes; what is left after eights is added in order. */
+static double
+sum_values(size_t n, const double *values)
+{
+    typedef double eight __attribute__((vector_size(64), aligned(8), may_alias));
+    eight total = {0}, more = {0};
+    double sum = 0;
+    size_t j = 0;
+
+    for (; j + 16 <= n; j += 16) {
+        total += *(const eight *)(values + j);
+        more += *(const eight *)(values + j + 8);
+    }
+    total += more;
+    for (int i = 0; i < 8; i++) {
+        sum += total[i];
+    }
+    for (; j < n; j++) {
+        sum += values[j];
+    }
+    return sum;
+}
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Between the caller's rows (sample-major) and tiles (feature-major): the gather of
+ * a mini-batch and its transpose in one go, and the way back. Where fewer samples than
+ * lanes are left the last one is repeated, so that a tile never holds a value that no
+ * sample has; its weight there is zero.
+ */
+#ifndef NNF_KERNELS_ROWS_H
+#define NNF_KERNELS_ROWS_H
+
+#include "../kernels.h"
+#include "shuffles.h"
+
+ALWAYS_INLINE size_t
+row_number(const size_t *order, size_t n, size_t i)
+{
+    size_t j = i < n ? i : n - 1;
+
+    return order == NULL ? j : order[j];
+}
+
+static void
+load_rows(size_t n, size_t d, const void *rows, const size_t *order, void *tile,
+          size_t stride)
+{
+    real *to = tile;
+
+    for (size_t j = 0; j < n; j += LANES) {
+        const real *row[LANES];
+
+        for (size_t i = 0; i < LANES; i++) {
+            row[i] = (const real *)rows + row_number(order, n, j + i) * d;
+        }
+        if (d < LANES) {
+            for (size_t c = 0; c < d; c++) {
+                for (size_t i = 0; i < LANES; i++) {
+                    to[c * stride + j + i] = row[i][c];
+                }
+            }
+            continue;
+        }
+        for (size_t next = 0; next < d; next += LANES) {
+            /* The last block reaches back over columns that are done already. */
+            size_t c = next + LANES <= d ? next : d - LANES;
+            vec block[LANES];
+
+            UNROLL
+            for (int i = 0; i < LANES; i++) {
+                block[i] = load_u(row[i] + c);
+            }
+            transpose_block(block);
+            UNROLL
+            for (int i = 0; i < LANES; i++) {
+                store(to + (c + (size_t)i) * stride + j, block[i]);
+            }
+        }
+    }
+}
+
+static void
+load_labels(size_t n, size_t d, const int64_t *labels, const size_t *order, void *tile,
+            size_t stride)
+{
+    real *to = tile;
+
+    for (size_t c = 0; c < d; c++) {
+        for (size_t j = 0; j < n; j += LANES) {
+            store(to + c * stride + j, splat(0));
+        }
+    }
+    for (size_t j = 0; j < (n + LANES - 1) / LANES * LANES; j++) {
+        uint64_t label = (uint64_t)labels[row_number(order, n, j)];
+
+        /* Checked before, but the caller's array may have changed since. */
+        if (label < d) {
+            to[label * stride + j] = 1;
+        }
+    }
+}
+
+static void
+load_weights(size_t n, const void *weights, const size_t *order, void *tile)
+{
+    const real *from = weights;
+    real *to = tile;
+
+    for (size_t j = 0; j < n; j++) {
+        to[j] = from == NULL ? 1 : from[row_number(order, n, j)];
+    }
+    for (size_t j = n; j % LANES != 0; j++) {
+        to[j] = 0;
+    }
+}
+
+static void
+store_rows(size_t n, size_t d, const void *tile, size_t stride, void *rows)
+{
+    const real *from = tile;
+    real *to = rows;
+
+    for (size_t j = 0; j < n; j++) {
+        for (size_t c = 0; c < d; c++) {
+            to[j * d + c] = from[c * stride + j];
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Moving lanes: transposing a square block and summing along lanes.
+ *
+ * Both are butterflies over LANES vectors. At distance s the vectors i and i + s
+ * (bit s of i clear) exchange halves: `low` keeps of both the lanes whose bit s is
+ * clear, `high` those where it is set. After all distances row and lane numbers
+ * have swapped; adding the two halves instead of keeping both sums along the lanes.
+ */
+#ifndef NNF_KERNELS_SHUFFLES_H
+#define NNF_KERNELS_SHUFFLES_H
+
+#include "vector.h"
+
+/* Lane l of low and of high, as an index into the 2 · LANES lanes of both inputs. */
+#define LOW(l, s) (((l) & (s)) ? (l) - (s) + LANES : (l))
+#define HIGH(l, s) (((l) & (s)) ? (l) + LANES : (l) + (s))
+
+#if LANES == 2
+#define EACH_LANE(f, s) f(0, s), f(1, s)
+#elif LANES == 4
+#define EACH_LANE(f, s) f(0, s), f(1, s), f(2, s), f(3, s)
+#elif LANES == 8
+#define EACH_LANE(f, s)                                                                \
+    f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s)
+#else
+#define EACH_LANE(f, s)                                                                \
+    f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s), f(8, s),   \
+        f(9, s), f(10, s), f(11, s), f(12, s), f(13, s), f(14, s), f(15, s)
+#endif
+
+#if defined(__has_builtin) && __has_builtin(__builtin_shufflevector)
+#define PICK(a, b, f, s) ((vec)__builtin_shufflevector(a, b, EACH_LANE(f, s)))
+#else
+#define PICK(a, b, f, s) ((vec)__builtin_shuffle(a, b, (ivec){EACH_LANE(f, s)}))
+#endif
+
+#define EXCHANGE(s)                                                                    \
+    UNROLL                                                                             \
+    for (int i = 0; i < LANES; i++) {                                                  \
+        if ((i & (s)) == 0) {                                                          \
+            vec a = block[i], b = block[i + (s)];                                      \
+            block[i] = PICK(a, b, LOW, s);                                             \
+            block[i + (s)] = PICK(a, b, HIGH, s);                                      \
+        }                                                                              \
+    }
+
+#define FOLD(s)                                                                        \
+    UNROLL                                                                             \
+    for (int i = 0; i < (s); i++) {                                                    \
+        vec a = block[i], b = block[i + (s)];                                          \
+        block[i] = PICK(a, b, LOW, s) + PICK(a, b, HIGH, s);                           \
+    }
+
+/* Lane j of block[i] and lane i of block[j] change places. */
+ALWAYS_INLINE void
+transpose_block(vec block[LANES])
+{
+#if LANES >= 16
+    EXCHANGE(8)
+#endif
+#if LANES >= 8
+    EXCHANGE(4)
+#endif
+#if LANES >= 4
+    EXCHANGE(2)
+#endif
+    EXCHANGE(1)
+}
+
+/* Lane i of the result is the sum of the lanes of block[i]; the block is used up.
+ * Every sum is the same tree, so its bits do not depend on i. */
+ALWAYS_INLINE vec
+sum_lanes(vec block[LANES])
+{
+#if LANES >= 16
+    FOLD(8)
+#endif
+#if LANES >= 8
+    FOLD(4)
+#endif
+#if LANES >= 4
+    FOLD(2)
+#endif
+    FOLD(1)
+    return block[0];
+}
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Vectors of the real type for one instruction set, in GNU vector extensions.
+ *
+ * The including translation unit is compiled once per ISA and real type:
+ * NNF_DOUBLE chooses the type, the compiler's own macros the width. LANES is the
+ * number of reals in a vec. Buffers of the core's own are aligned to a vec and
+ * padded to LANES; arrays of the caller are read and written through vec_u.
+ */
+#ifndef NNF_KERNELS_VECTOR_H
+#define NNF_KERNELS_VECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+
+#ifdef NNF_DOUBLE
+#define REAL_BYTES 8
+typedef double real;
+typedef int64_t real_int;
+#else
+#define REAL_BYTES 4
+typedef float real;
+typedef int32_t real_int;
+#endif
+
+#define LANES (VECTOR_BYTES / REAL_BYTES)
+
+typedef real vec __attribute__((vector_size(VECTOR_BYTES), may_alias));
+typedef real vec_u
+    __attribute__((vector_size(VECTOR_BYTES), may_alias, aligned(sizeof(real))));
+typedef real_int ivec __attribute__((vector_size(VECTOR_BYTES), may_alias));
+
+/* As many doubles, 32-bit words and so on as a vec has lanes. */
+typedef double vec_double __attribute__((vector_size(LANES * sizeof(double)),
+                                         aligned(sizeof(double)), may_alias));
+typedef uint32_t vec_word __attribute__((vector_size(LANES * sizeof(uint32_t))));
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define NO_UNROLL _Pragma("clang loop unroll(disable)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#define NO_UNROLL _Pragma("GCC unroll 1")
+#endif
+
+ALWAYS_INLINE vec
+splat(real x)
+{
+    return x - (vec){0};
+}
+
+ALWAYS_INLINE vec
+load(const real *p)
+{
+    return *(const vec *)p;
+}
+
+ALWAYS_INLINE void
+store(real *p, vec x)
+{
+    *(vec *)p = x;
+}
+
+ALWAYS_INLINE vec
+load_u(const real *p)
+{
+    return *(const vec_u *)p;
+}
+
+ALWAYS_INLINE void
+store_u(real *p, vec x)
+{
+    *(vec_u *)p = x;
+}
+
+/* The first n reals at p, zeros after them; n < LANES. */
+ALWAYS_INLINE vec
+load_part(const real *p, size_t n)
+{
+    vec x = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        x[i] = p[i];
+    }
+    return x;
+}
+
+ALWAYS_INLINE void
+store_part(real *p, vec x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        p[i] = x[i];
+    }
+}
+
+/* Lane by lane a where the mask is set (-1), else b. */
+ALWAYS_INLINE vec
+vec_select(ivec mask, vec a, vec b)
+{
+    return (vec)((mask & (ivec)a) | (~mask & (ivec)b));
+}
+
+/* The few operations that GNU vector extensions lack, or that gcc does not recognise
+ * in them: by name where an instruction set has them. */
+#if defined(__AVX512F__) && defined(NNF_DOUBLE)
+#define NATIVE(operation, ...) (vec) _mm512_##operation##_pd(__VA_ARGS__)
+typedef __m512d native;
+#elif defined(__AVX512F__)
+#define NATIVE(operation, ...) (vec) _mm512_##operation##_ps(__VA_ARGS__)
+typedef __m512 native;
+#elif defined(__AVX2__) && defined(NNF_DOUBLE)
+#define NATIVE(operation, ...) (vec) _mm256_##operation##_pd(__VA_ARGS__)
+typedef __m256d native;
+#elif defined(__AVX2__)
+#define NATIVE(operation, ...) (vec) _mm256_##operation##_ps(__VA_ARGS__)
+typedef __m256 native;
+#elif defined(__SSE2__) && defined(NNF_DOUBLE)
+#define NATIVE(operation, ...) (vec) _mm_##operation##_pd(__VA_ARGS__)
+typedef __m128d native;
+#elif defined(__SSE2__)
+#define NATIVE(operation, ...) (vec) _mm_##operation##_ps(__VA_ARGS__)
+typedef __m128 native;
+#endif
+
+/* The smaller and the larger; a NaN in b passes through. */
+ALWAYS_INLINE vec
+vec_min(vec a, vec b)
+{
+#ifdef NATIVE
+    return NATIVE(min, (native)a, (native)b);
+#else
+    return vec_select(a < b, a, b);
+#endif
+}
+
+ALWAYS_INLINE vec
+vec_max(vec a, vec b)
+{
+#ifdef NATIVE
+    return NATIVE(max, (native)a, (native)b);
+#else
+    return vec_select(a > b, a, b);
+#endif
+}
+
+ALWAYS_INLINE vec
+vec_sqrt(vec x)
+{
+#if defined(NATIVE)
+    return NATIVE(sqrt, (native)x);
+#elif defined(__aarch64__) && defined(NNF_DOUBLE)
+    return (vec)vsqrtq_f64((float64x2_t)x);
+#elif defined(__aarch64__)
+    return (vec)vsqrtq_f32((float32x4_t)x);
+#else
+    for (int i = 0; i < LANES; i++) {
+        x[i] = (real)__builtin_sqrt(x[i]);
+    }
+    return x;
+#endif
+}
+
+ALWAYS_INLINE vec
+vec_abs(vec x)
+{
+    return (vec)((ivec)x & ~(ivec)splat((real)-0.0));
+}
+
+/* |x| with the sign of s. */
+ALWAYS_INLINE vec
+copy_sign(vec x, vec s)
+{
+    ivec sign = (ivec)splat((real)-0.0);
+
+    return (vec)(((ivec)x & ~sign) | ((ivec)s & sign));
+}
+
+ALWAYS_INLINE vec_double
+widen(vec x)
+{
+    return __builtin_convertvector(x, vec_double);
+}
+
+#endif

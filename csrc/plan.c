@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "plan.h"
+
+#include "loss.h"
+
+/* A tile's activations and deltas should stay in a core's second-level cache; below
+ * LEAST_ROWS the products get too short, beyond MOST_ROWS nothing is gained. */
+#define TILE_BYTES ((size_t)384 * 1024)
+#define LEAST_ROWS ((size_t)256)
+#define MOST_ROWS ((size_t)1024)
+
+/* An activation costs about this many multiply-adds. */
+#define ACTIVATION_WORK 16.0
+
+/* Row strides that are multiples of a large power of two let few cache sets hold all
+ * rows; a vector more avoids it. */
+static size_t
+spread(size_t stride, const struct nnf_kernels *kernels)
+{
+    return stride * kernels->real_size % 1024 == 0 ? stride + kernels->lanes : stride;
+}
+
+static void
+choose_tile(struct nnf_plan *plan, size_t rows)
+{
+    const struct nnf_net *net = plan->net;
+    size_t row_bytes = 0, most, n_tiles;
+
+    for (size_t l = 0; l <= net->n_layers; l++) {
+        row_bytes += 2 * net->widths[l] * plan->kernels->real_size;
+    }
+    most = max_size(LEAST_ROWS, min_size(MOST_ROWS, TILE_BYTES / row_bytes));
+    rows = max_size(rows, 1);
+    n_tiles = ceil_div(rows, most);
+    plan->tile_rows = round_up(ceil_div(rows, n_tiles), plan->kernels->lanes);
+    plan->stride = spread(plan->tile_rows, plan->kernels);
+}
+
+static void *
+take_tile(const struct nnf_plan *plan, size_t width, struct arena *arena)
+{
+    size_t reals = 0;
+
+    if (!add_product(&reals, width, plan->stride)) {
+        arena->overflow = true;
+    }
+    return arena_take(arena, reals, plan->kernels->real_size);
+}
+
+static void
+begin(struct nnf_plan *plan, const struct nnf_net *net,
+      const struct nnf_kernels *kernels, size_t rows, struct arena *arena)
+{
+    *plan = (struct nnf_plan){
+        .net = net, .kernels = kernels, .n_parameters = nnf_net_size(net)};
+    choose_tile(plan, rows);
+    plan->layers = arena_take(arena, net->n_layers, sizeof(struct nnf_layer));
+}
+
+static struct nnf_layer
+layer_of(struct nnf_plan *plan, size_t l, size_t *offset)
+{
+    const struct nnf_net *net = plan->net;
+    struct nnf_layer layer = {
+        .in = net->widths[l],
+        .out = net->widths[l + 1],
+        .weights = *offset,
+        .activation = &plan->kernels->activations[net->activations[l]],
+    };
+
+    layer.biases = layer.weights + layer.in * layer.out;
+    *offset = layer.biases + layer.out;
+    plan->row_work +=
+        (double)layer.out * ((l == 0 ? 2.0 : 3.0) * (double)layer.in + ACTIVATION_WORK);
+    return layer;
+}
+
+void
+nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
+                  const struct nnf_kernels *kernels, size_t batch_rows,
+                  const double *dropout, struct arena *arena)
+{
+    size_t offset = 0;
+
+    begin(plan, net, kernels, batch_rows, arena);
+    for (size_t l = 0; l < net->n_layers; l++) {
+        struct nnf_layer layer = layer_of(plan, l, &offset);
+        bool hidden = l + 1 < net->n_layers;
+
+        layer.output = take_tile(plan, layer.out, arena);
+        layer.delta = take_tile(plan, layer.out, arena);
+        layer.dropout = hidden && dropout != NULL ? dropout[l] : 0;
+        if (!hidden) {
+            bool softmax = net->activations[l] == NNF_SOFTMAX;
+
+            if (!nnf_loss_matched(net) && !softmax) {
+                layer.slope = take_tile(plan, layer.out, arena);
+            }
+        }
+        else if (layer.dropout > 0 || layer.activation->backward == NULL) {
+            layer.slope = layer.delta;
+        }
+        if (plan->layers != NULL) {
+            plan->layers[l] = layer;
+        }
+    }
+    plan->tile.input = take_tile(plan, net->widths[0], arena);
+    plan->tile.targets = take_tile(plan, net->widths[net->n_layers], arena);
+    plan->tile.weights = take_tile(plan, 1, arena);
+    plan->values = arena_take(arena, plan->stride, sizeof(double));
+}
+
+void
+nnf_plan_prediction(struct nnf_plan *plan, const struct nnf_net *net,
+                    const struct nnf_kernels *kernels, size_t n_rows,
+                    struct arena *arena)
+{
+    size_t offset = 0, widest = 0;
+    void *buffers[2];
+
+    begin(plan, net, kernels, n_rows, arena);
+    for (size_t l = 1; l <= net->n_layers; l++) {
+        widest = max_size(widest, net->widths[l]);
+    }
+    plan->tile.input = take_tile(plan, net->widths[0], arena);
+    buffers[0] = take_tile(plan, widest, arena);
+    buffers[1] = take_tile(plan, widest, arena);
+    for (size_t l = 0; l < net->n_layers; l++) {
+        struct nnf_layer layer = layer_of(plan, l, &offset);
+
+        layer.output = buffers[l % 2];
+        if (plan->layers != NULL) {
+            plan->layers[l] = layer;
+        }
+    }
+}

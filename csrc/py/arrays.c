@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "arrays.h"
+
+#define NPY_NO_DEPRECATED_API NPY_1_25_API_VERSION
+#define NPY_TARGET_VERSION NPY_1_25_API_VERSION
+#include <numpy/arrayobject.h>
+
+int
+arrays_import(void)
+{
+    return PyArray_ImportNumPyAPI();
+}
+
+static const char *const element_names[] = {
+    [ELEMENT_FLOAT32] = "float32",
+    [ELEMENT_FLOAT64] = "float64",
+    [ELEMENT_INT64] = "int64",
+    [ELEMENT_ANY_REAL] = "float32 or float64",
+};
+
+static bool
+is_element(PyArrayObject *array, enum element element)
+{
+    int type = PyArray_TYPE(array);
+
+    switch (element) {
+    case ELEMENT_FLOAT32:
+        return type == NPY_FLOAT32;
+    case ELEMENT_FLOAT64:
+        return type == NPY_FLOAT64;
+    case ELEMENT_INT64:
+        return PyArray_EquivTypenums(type, NPY_INT64);
+    default:
+        return type == NPY_FLOAT32 || type == NPY_FLOAT64;
+    }
+}
+
+/* "(3, any)" into text. */
+static void
+write_shape(const struct array_demand *demand, char *text, size_t size)
+{
+    char each[2][24];
+
+    for (int i = 0; i < demand->ndim; i++) {
+        if (demand->shape[i] == ANY_LENGTH) {
+            PyOS_snprintf(each[i], sizeof each[i], "any");
+        }
+        else {
+            PyOS_snprintf(each[i], sizeof each[i], "%zu", demand->shape[i]);
+        }
+    }
+    if (demand->ndim == 1) {
+        PyOS_snprintf(text, size, "(%s,)", each[0]);
+    }
+    else {
+        PyOS_snprintf(text, size, "(%s, %s)", each[0], each[1]);
+    }
+}
+
+/* What keeps a well-typed array from being used in place; null: nothing. */
+static const char *
+layout_flaw(PyArrayObject *array, bool writable)
+{
+    if (!PyArray_ISNOTSWAPPED(array)) {
+        return "byte-swapped";
+    }
+    if (!PyArray_IS_C_CONTIGUOUS(array)) {
+        return "not C-contiguous";
+    }
+    if (!PyArray_ISALIGNED(array)) {
+        return "misaligned";
+    }
+    if (writable && !PyArray_ISWRITEABLE(array)) {
+        return "read-only";
+    }
+    return NULL;
+}
+
+static int
+refuse(PyObject *kind, const struct array_demand *demand, PyArrayObject *array,
+       const char *flaw)
+{
+    PyObject *shape = PyObject_GetAttrString((PyObject *)array, "shape");
+    char expected[64];
+
+    if (shape != NULL) {
+        write_shape(demand, expected, sizeof expected);
+        PyErr_Format(kind,
+                     "%s must be a C-contiguous%s %s array of shape %s, got %s%s%S of "
+                     "shape %S",
+                     demand->name, demand->writable ? ", writable" : "",
+                     element_names[demand->element], expected, flaw == NULL ? "" : flaw,
+                     flaw == NULL ? "" : " ", (PyObject *)PyArray_DESCR(array), shape);
+        Py_DECREF(shape);
+    }
+    return -1;
+}
+
+int
+array_get(PyObject *object, const struct array_demand *demand, struct array *array)
+{
+    PyArrayObject *given = (PyArrayObject *)object;
+    const char *flaw;
+
+    if (!PyArray_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a NumPy array, got %s", demand->name,
+                     Py_TYPE(object)->tp_name);
+        return -1;
+    }
+    if (!is_element(given, demand->element)) {
+        return refuse(PyExc_TypeError, demand, given, NULL);
+    }
+    flaw = layout_flaw(given, demand->writable);
+    if (flaw != NULL || PyArray_NDIM(given) != demand->ndim) {
+        return refuse(PyExc_ValueError, demand, given, flaw);
+    }
+    *array = (struct array){
+        .name = demand->name,
+        .data = PyArray_DATA(given),
+        .shape = {1, 1},
+        .n_bytes = (size_t)PyArray_NBYTES(given),
+        .writable = demand->writable,
+        .real = PyArray_TYPE(given) == NPY_FLOAT64 ? NNF_FLOAT64 : NNF_FLOAT32,
+    };
+    for (int i = 0; i < demand->ndim; i++) {
+        array->shape[i] = (size_t)PyArray_DIM(given, i);
+        if (demand->shape[i] != ANY_LENGTH && demand->shape[i] != array->shape[i]) {
+            return refuse(PyExc_ValueError, demand, given, NULL);
+        }
+    }
+    return 0;
+}
+
+bool
+array_has_ndim(PyObject *object, int ndim)
+{
+    return PyArray_Check(object) && PyArray_NDIM((PyArrayObject *)object) == ndim;
+}
+
+static bool
+overlap(const struct array *a, const struct array *b)
+{
+    uintptr_t first = (uintptr_t)a->data, second = (uintptr_t)b->data;
+
+    return first < second + b->n_bytes && second < first + a->n_bytes;
+}
+
+int
+arrays_check_overlap(const struct array *const *arrays, size_t n_arrays)
+{
+    for (size_t i = 0; i < n_arrays; i++) {
+        for (size_t j = 0; j < i; j++) {
+            const struct array *a = arrays[i], *b = arrays[j];
+
+            if (a->name != NULL && b->name != NULL && (a->writable || b->writable) &&
+                overlap(a, b)) {
+                PyErr_Format(PyExc_ValueError, "%s and %s must not share memory",
+                             b->name, a->name);
+                return -1;
+            }
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The only door through which NumPy arrays enter. Arrays are demanded, never
+ * converted: a copy made here would be trained in place of the caller's.
+ */
+#ifndef NNF_PY_ARRAYS_H
+#define NNF_PY_ARRAYS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../nnfast.h"
+
+enum element { ELEMENT_FLOAT32, ELEMENT_FLOAT64, ELEMENT_INT64, ELEMENT_ANY_REAL };
+
+#define ANY_LENGTH SIZE_MAX
+
+struct array_demand {
+    const char *name;
+    enum element element;
+    int ndim;        /* 1 or 2 */
+    size_t shape[2]; /* ANY_LENGTH where any will do */
+    bool writable;
+};
+
+struct array {
+    const char *name; /* null: not given */
+    void *data;
+    size_t shape[2];
+    size_t n_bytes;
+    bool writable;
+    enum nnf_real real; /* of a real array */
+};
+
+/* 0, or -1 with a NumPy ImportError. Call once, when the module is made. */
+int arrays_import(void);
+
+/* Fill *array from object, whose memory it borrows; 0, or -1 with a TypeError or
+ * ValueError that names the argument, what was expected and what came. */
+int array_get(PyObject *object, const struct array_demand *demand, struct array *array);
+
+/* True when object is an array with that many dimensions. */
+bool array_has_ndim(PyObject *object, int ndim);
+
+/* 0 when no array that is written shares memory with another, else -1 with a
+ * ValueError. */
+int arrays_check_overlap(const struct array *const *arrays, size_t n_arrays);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the files of the binding share: the Net type, the scratch memory of a call, and
+ * what happens while the GIL is released.
+ */
+#ifndef NNF_PY_CORE_H
+#define NNF_PY_CORE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "../nnfast.h"
+#include "arrays.h"
+
+struct module_state {
+    PyObject *net_type;
+    const char *isa; /* in use; a name of the core's */
+};
+
+/* An immutable value: a checked network that owns its widths and activations. */
+typedef struct {
+    PyObject_HEAD
+    struct nnf_net net;
+} NetObject;
+
+extern PyType_Spec net_spec;
+
+/* The kernels for an array's type and the isa argument (None: the module's); NULL
+ * with a ValueError. */
+const struct nnf_kernels *net_kernels(NetObject *self, PyObject *isa,
+                                      enum nnf_real real);
+
+/* The rows that X, y and sample_weight describe. Arrays are borrowed. */
+struct rows {
+    struct array X, y, sample_weight;
+    struct nnf_data data;
+};
+
+/* names: what to call the three in messages. */
+int net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
+                 enum nnf_real real, const char *const names[3], struct rows *rows);
+
+/* Net.train, in training.c. */
+PyObject *net_train(PyObject *self, PyObject *args, PyObject *kwargs);
+
+/* Workspace of that size, aligned as the core wants it; 0 bytes is an overflow. NULL
+ * with a MemoryError. *block is what to free. */
+void *workspace_new(size_t size, void **block);
+void workspace_free(void *block);
+
+/* A call that runs without the GIL, and comes back to let signals through. */
+struct detached {
+    PyThreadState *thread;
+    PyObject *lock; /* a lock that is held meanwhile, or NULL */
+    bool lock_held;
+    bool failed; /* an exception is set */
+};
+
+/* Begin by taking the lock (may be NULL), then releasing the GIL; 0, or -1 with an
+ * exception. detached_end is called exactly after a begin that returned 0. */
+int detached_begin(struct detached *detached, PyObject *lock);
+void detached_end(struct detached *detached);
+
+/* Have the GIL for a moment; while Python code may run, the lock is free, so that a
+ * signal handler or callback can use what it guards. */
+void detached_attach(struct detached *detached);
+void detached_release(struct detached *detached);
+
+/* struct nnf_poll's function, with a struct detached as its context. */
+int detached_poll(void *context);
+
+#endif

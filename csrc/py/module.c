@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * nnfast._core: the module itself. It picks the instruction set once, at import.
+ */
+#include "core.h"
+
+#include <stdlib.h>
+
+/* The names for which keep() is true, as a tuple. */
+static PyObject *
+names_of(const char *(*name)(size_t), bool (*keep)(size_t))
+{
+    PyObject *list = PyList_New(0), *tuple;
+
+    if (list == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; name(i) != NULL; i++) {
+        PyObject *text;
+
+        if (!keep(i)) {
+            continue;
+        }
+        text = PyUnicode_FromString(name(i));
+        if (text == NULL || PyList_Append(list, text) < 0) {
+            Py_XDECREF(text);
+            Py_DECREF(list);
+            return NULL;
+        }
+        Py_DECREF(text);
+    }
+    tuple = PyList_AsTuple(list);
+    Py_DECREF(list);
+    return tuple;
+}
+
+static const char *
+activation_name(size_t i)
+{
+    return i < NNF_ACTIVATIONS ? nnf_activation_name((enum nnf_activation)i) : NULL;
+}
+
+static bool
+is_hidden(size_t i)
+{
+    return i != NNF_EXP && i != NNF_SOFTMAX;
+}
+
+static const char *
+loss_name(size_t i)
+{
+    return i < NNF_LOSSES ? nnf_loss_name((enum nnf_loss)i) : NULL;
+}
+
+static bool
+any(size_t i)
+{
+    (void)i;
+    return true;
+}
+
+static bool
+is_supported(size_t i)
+{
+    return nnf_kernels_find(nnf_isa_name(i), NNF_FLOAT32) != NULL;
+}
+
+/* The one that NNFAST_ISA forces, or the best. */
+static const char *
+choose_isa(void)
+{
+    const struct nnf_kernels *best = nnf_kernels_find(NULL, NNF_FLOAT32);
+    const char *forced = getenv("NNFAST_ISA");
+    const struct nnf_kernels *chosen = forced == NULL || *forced == '\0'
+                                           ? best
+                                           : nnf_kernels_find(forced, NNF_FLOAT32);
+
+    if (chosen == NULL) {
+        if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                             "NNFAST_ISA='%s' is not an instruction set that this "
+                             "build has and this CPU runs; using '%s' instead",
+                             forced, nnf_kernels_isa(best)) < 0) {
+            return NULL;
+        }
+        chosen = best;
+    }
+    return nnf_kernels_isa(chosen);
+}
+
+/* Steals value. */
+static int
+add_object(PyObject *module, const char *name, PyObject *value)
+{
+    int failed = value == NULL ? -1 : PyModule_AddObjectRef(module, name, value);
+
+    Py_XDECREF(value);
+    return failed;
+}
+
+static int
+module_exec(PyObject *module)
+{
+    struct module_state *state = PyModule_GetState(module);
+
+    if (arrays_import() < 0) {
+        return -1;
+    }
+    state->isa = choose_isa();
+    if (state->isa == NULL) {
+        return -1;
+    }
+    state->net_type = PyType_FromModuleAndSpec(module, &net_spec, NULL);
+    if (state->net_type == NULL ||
+        PyModule_AddType(module, (PyTypeObject *)state->net_type) < 0) {
+        return -1;
+    }
+    if (add_object(module, "activations", names_of(activation_name, is_hidden)) < 0 ||
+        add_object(module, "losses", names_of(loss_name, any)) < 0 ||
+        add_object(module, "isas", names_of(nnf_isa_name, is_supported)) < 0 ||
+        add_object(module, "isa", PyUnicode_FromString(state->isa)) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    struct module_state *state = PyModule_GetState(module);
+
+    Py_VISIT(state->net_type);
+    return 0;
+}
+
+static int
+module_clear(PyObject *module)
+{
+    struct module_state *state = PyModule_GetState(module);
+
+    Py_CLEAR(state->net_type);
+    return 0;
+}
+
+static void
+module_free(void *module)
+{
+    module_clear(module);
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+    {0, NULL},
+};
+
+static struct PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "nnfast._core",
+    .m_doc = "The C core of nnfast.",
+    .m_size = sizeof(struct module_state),
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__core(void);
+
+PyMODINIT_FUNC
+PyInit__core(void)
+{
+    return PyModuleDef_Init(&module_def);
+}

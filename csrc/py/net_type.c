@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * nnfast._core.Net: the shape of a network, and what can be asked of it at a fixed θ.
+ */
+#include "core.h"
+
+#include <float.h>
+
+#include "fields.h"
+
+/* The value. */
+
+static void
+net_dealloc(PyObject *object)
+{
+    NetObject *self = (NetObject *)object;
+    PyTypeObject *type = Py_TYPE(object);
+
+    PyMem_Free((void *)self->net.widths);
+    PyMem_Free((void *)self->net.activations);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static int
+read_widths(PyObject *tuple, size_t *widths)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
+        widths[i] = PyLong_AsSize_t(PyTuple_GET_ITEM(tuple, i));
+        if (widths[i] == (size_t)-1 && PyErr_Occurred()) {
+            PyObject *kind = PyErr_ExceptionMatches(PyExc_TypeError) ? PyExc_TypeError
+                                                                     : PyExc_ValueError;
+
+            PyErr_Format(kind, "widths must be positive integers, got %R",
+                         PyTuple_GET_ITEM(tuple, i));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+read_activations(PyObject *tuple, enum nnf_activation *activations)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
+        PyObject *item = PyTuple_GET_ITEM(tuple, i);
+        const char *name = text_read(item);
+
+        if (!PyUnicode_Check(item)) {
+            PyErr_Format(PyExc_TypeError, "activations must be names, got %R", item);
+            return -1;
+        }
+        activations[i] = name == NULL ? NNF_ACTIVATIONS : nnf_activation_find(name);
+        if (activations[i] == NNF_ACTIVATIONS) {
+            PyErr_Format(PyExc_ValueError, "activations: unknown activation %R", item);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *
+net_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"widths", "activations", "loss", "huber_delta", NULL};
+    PyObject *widths, *activations;
+    const char *loss, *flaw;
+    double huber_delta = 1.0;
+    NetObject *self = NULL;
+    size_t *width = NULL;
+    enum nnf_activation *activation = NULL;
+    Py_ssize_t n_layers;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!s|d:Net", keywords,
+                                     &PyTuple_Type, &widths, &PyTuple_Type,
+                                     &activations, &loss, &huber_delta)) {
+        return NULL;
+    }
+    n_layers = PyTuple_GET_SIZE(activations);
+    if (PyTuple_GET_SIZE(widths) != n_layers + 1) {
+        PyErr_Format(PyExc_ValueError,
+                     "widths must be one longer than activations, got %zd and %zd",
+                     PyTuple_GET_SIZE(widths), n_layers);
+        return NULL;
+    }
+    self = (NetObject *)type->tp_alloc(type, 0);
+    if (self == NULL) {
+        return NULL;
+    }
+    width = PyMem_New(size_t, (size_t)n_layers + 1);
+    self->net.widths = width;
+    activation = PyMem_New(enum nnf_activation, (size_t)n_layers + 1);
+    self->net.activations = activation;
+    if (width == NULL || activation == NULL) {
+        PyErr_NoMemory();
+        goto fail;
+    }
+    if (read_widths(widths, width) < 0 ||
+        read_activations(activations, activation) < 0) {
+        goto fail;
+    }
+    self->net.n_layers = (size_t)n_layers;
+    self->net.huber_delta = huber_delta;
+    self->net.loss = nnf_loss_find(loss);
+    if (self->net.loss == NNF_LOSSES) {
+        PyErr_Format(PyExc_ValueError, "loss: unknown loss '%s'", loss);
+        goto fail;
+    }
+    flaw = nnf_net_check(&self->net);
+    if (flaw != NULL) {
+        PyErr_SetString(PyExc_ValueError, flaw);
+        goto fail;
+    }
+    return (PyObject *)self;
+
+fail:
+    Py_DECREF(self);
+    return NULL;
+}
+
+static PyObject *
+net_get_size(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyLong_FromSize_t(nnf_net_size(&((NetObject *)self)->net));
+}
+
+/* Arguments that methods share. */
+
+const struct nnf_kernels *
+net_kernels(NetObject *self, PyObject *isa, enum nnf_real real)
+{
+    struct module_state *state = PyType_GetModuleState(Py_TYPE(self));
+    const struct nnf_kernels *kernels = NULL;
+    const char *name = state->isa;
+
+    if (isa != Py_None) {
+        name = text_read(isa);
+    }
+    if (name != NULL) {
+        kernels = nnf_kernels_find(name, real);
+    }
+    if (kernels == NULL) {
+        PyErr_Format(PyExc_ValueError,
+                     "isa must be None or a name in nnfast._core.isas, got %R", isa);
+    }
+    return kernels;
+}
+
+static enum element
+element_of(enum nnf_real real)
+{
+    return real == NNF_FLOAT64 ? ELEMENT_FLOAT64 : ELEMENT_FLOAT32;
+}
+
+static int
+get_parameters(NetObject *self, PyObject *object, bool writable, struct array *array)
+{
+    const struct array_demand demand = {
+        "parameters", ELEMENT_ANY_REAL, 1, {nnf_net_size(&self->net), 1}, writable};
+
+    return array_get(object, &demand, array);
+}
+
+int
+net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
+             enum nnf_real real, const char *const names[3], struct rows *rows)
+{
+    size_t inputs = self->net.widths[0];
+    size_t outputs = self->net.widths[self->net.n_layers];
+    enum element element = element_of(real);
+    struct array_demand demand = {names[0], element, 2, {ANY_LENGTH, inputs}, false};
+    bool softmax = self->net.activations[self->net.n_layers - 1] == NNF_SOFTMAX;
+    const char *flaw;
+
+    *rows = (struct rows){0};
+    if (array_get(X, &demand, &rows->X) < 0) {
+        return -1;
+    }
+    rows->data.n_rows = demand.shape[0] = rows->X.shape[0];
+    rows->data.inputs = rows->X.data;
+
+    demand.name = names[1];
+    demand.shape[1] = outputs;
+    if (softmax && array_has_ndim(y, 1)) {
+        demand.element = ELEMENT_INT64;
+        demand.ndim = 1;
+    }
+    if (array_get(y, &demand, &rows->y) < 0) {
+        return -1;
+    }
+    if (demand.ndim == 1) {
+        rows->data.labels = rows->y.data;
+    }
+    else {
+        rows->data.targets = rows->y.data;
+    }
+    if (sample_weight != Py_None) {
+        demand.name = names[2];
+        demand.element = element;
+        demand.ndim = 1;
+        if (array_get(sample_weight, &demand, &rows->sample_weight) < 0) {
+            return -1;
+        }
+        rows->data.weights = rows->sample_weight.data;
+    }
+    flaw = nnf_data_check(&self->net, &rows->data);
+    if (flaw != NULL) {
+        PyErr_Format(PyExc_ValueError, "%s: %s",
+                     rows->data.n_rows == 0 ? names[0] : names[1], flaw);
+        return -1;
+    }
+    return 0;
+}
+
+/* Not given is one thread. */
+static int
+get_threads(PyObject *object, size_t *n_threads)
+{
+    *n_threads = 1;
+    return object == NULL ? 0 : number_read_count(object, "n_threads", n_threads);
+}
+
+static int
+get_alpha(PyObject *object, double *alpha)
+{
+    if (number_read_double(object, "alpha", alpha) < 0) {
+        return -1;
+    }
+    if (!(*alpha >= 0 && *alpha <= DBL_MAX)) {
+        PyErr_Format(PyExc_ValueError, "alpha must be finite and not negative, got %R",
+                     object);
+        return -1;
+    }
+    return 0;
+}
+
+/* Methods. */
+
+static PyObject *
+net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"parameters", "X", "out", "n_threads", "isa", NULL};
+    NetObject *self = (NetObject *)object;
+    const struct nnf_net *net = &self->net;
+    PyObject *parameters_object, *X_object, *out_object;
+    PyObject *threads_object = NULL, *isa = Py_None;
+    size_t n_threads;
+    struct array parameters, X, out;
+    const struct array *arrays[] = {&parameters, &X, &out};
+    struct array_demand demand = {"X", ELEMENT_ANY_REAL, 2, {ANY_LENGTH, 0}, false};
+    const struct nnf_kernels *kernels;
+    struct detached detached;
+    const struct nnf_poll poll = {detached_poll, &detached};
+    void *workspace, *block = NULL;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|OO:predict", keywords,
+                                     &parameters_object, &X_object, &out_object,
+                                     &threads_object, &isa) ||
+        get_threads(threads_object, &n_threads) < 0 ||
+        get_parameters(self, parameters_object, false, &parameters) < 0) {
+        return NULL;
+    }
+    demand.element = element_of(parameters.real);
+    demand.shape[1] = net->widths[0];
+    if (array_get(X_object, &demand, &X) < 0) {
+        return NULL;
+    }
+    demand = (struct array_demand){"out",
+                                   element_of(parameters.real),
+                                   2,
+                                   {X.shape[0], net->widths[net->n_layers]},
+                                   true};
+    if (array_get(out_object, &demand, &out) < 0 ||
+        arrays_check_overlap(arrays, 3) < 0 ||
+        (kernels = net_kernels(self, isa, parameters.real)) == NULL) {
+        return NULL;
+    }
+    if (X.shape[0] == 0) {
+        Py_RETURN_NONE;
+    }
+    workspace = workspace_new(
+        nnf_predict_workspace(net, kernels, X.shape[0], n_threads), &block);
+    if (workspace == NULL || detached_begin(&detached, NULL) < 0) {
+        goto fail;
+    }
+    nnf_predict(net, kernels, parameters.data, X.shape[0], X.data, out.data, n_threads,
+                &poll, workspace);
+    detached_end(&detached);
+    if (detached.failed) {
+        goto fail;
+    }
+    workspace_free(block);
+    Py_RETURN_NONE;
+
+fail:
+    workspace_free(block);
+    return NULL;
+}
+
+static PyObject *
+net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"parameters",    "X",     "y",
+                               "sample_weight", "alpha", "gradient",
+                               "n_threads",     "isa",   NULL};
+    static const char *const names[] = {"X", "y", "sample_weight"};
+    NetObject *self = (NetObject *)object;
+    PyObject *parameters_object, *X, *y, *sample_weight, *gradient_object;
+    PyObject *alpha_object, *threads_object = NULL, *isa = Py_None;
+    double alpha, objective = 0;
+    size_t n_threads;
+    struct array parameters, gradient;
+    struct rows rows;
+    const struct array *arrays[] = {&parameters, &gradient, &rows.X, &rows.y,
+                                    &rows.sample_weight};
+    struct array_demand demand = {
+        "gradient", ELEMENT_ANY_REAL, 1, {nnf_net_size(&self->net), 1}, true};
+    const struct nnf_kernels *kernels;
+    struct detached detached;
+    const struct nnf_poll poll = {detached_poll, &detached};
+    void *workspace, *block = NULL;
+
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "OOOOOO|OO:gradient", keywords, &parameters_object, &X, &y,
+            &sample_weight, &alpha_object, &gradient_object, &threads_object, &isa) ||
+        get_alpha(alpha_object, &alpha) < 0 ||
+        get_threads(threads_object, &n_threads) < 0 ||
+        get_parameters(self, parameters_object, false, &parameters) < 0) {
+        return NULL;
+    }
+    demand.element = element_of(parameters.real);
+    if (array_get(gradient_object, &demand, &gradient) < 0 ||
+        net_get_rows(self, X, y, sample_weight, parameters.real, names, &rows) < 0 ||
+        arrays_check_overlap(arrays, 5) < 0 ||
+        (kernels = net_kernels(self, isa, parameters.real)) == NULL) {
+        return NULL;
+    }
+    workspace = workspace_new(
+        nnf_gradient_workspace(&self->net, kernels, rows.data.n_rows, n_threads),
+        &block);
+    if (workspace == NULL || detached_begin(&detached, NULL) < 0) {
+        goto fail;
+    }
+    nnf_gradient(&self->net, kernels, parameters.data, &rows.data, alpha, gradient.data,
+                 &objective, n_threads, &poll, workspace);
+    detached_end(&detached);
+    if (detached.failed) {
+        goto fail;
+    }
+    workspace_free(block);
+    return PyFloat_FromDouble(objective);
+
+fail:
+    workspace_free(block);
+    return NULL;
+}
+
+static PyMethodDef net_methods[] = {
+    {"predict", (PyCFunction)(void (*)(void))net_predict, METH_VARARGS | METH_KEYWORDS,
+     "Write the outputs of X into out."},
+    {"gradient", (PyCFunction)(void (*)(void))net_gradient,
+     METH_VARARGS | METH_KEYWORDS,
+     "Return the objective and write its gradient into gradient."},
+    {"train", (PyCFunction)(void (*)(void))net_train, METH_VARARGS | METH_KEYWORDS,
+     "Train parameters and moments in place; return what happened."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef net_getset[] = {
+    {"size", net_get_size, NULL, "Number of weights and biases.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot net_slots[] = {
+    {Py_tp_doc, (void *)"The shape of a network: an immutable value."},
+    {Py_tp_new, net_new},
+    {Py_tp_dealloc, net_dealloc},
+    {Py_tp_methods, net_methods},
+    {Py_tp_getset, net_getset},
+    {0, NULL},
+};
+
+PyType_Spec net_spec = {
+    .name = "nnfast._core.Net",
+    .basicsize = sizeof(NetObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = net_slots,
+};

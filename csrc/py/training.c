@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Net.train: the whole of a stochastic fit in one call. Python is entered at an
+ * epoch's end only when on_epoch was given; the curves grow without it.
+ */
+#include "core.h"
+#include "fields.h"
+
+#include <math.h>
+#include <numpy/random/bitgen.h>
+
+/* A list of doubles that grows without the GIL. */
+struct curve {
+    double *values;
+    size_t length, capacity;
+};
+
+struct fit {
+    struct detached detached;
+    struct curve losses, scores;
+    bool out_of_memory;
+    PyObject *on_epoch; /* or NULL */
+};
+
+static int
+curve_add(struct curve *curve, double value)
+{
+    if (curve->length == curve->capacity) {
+        size_t capacity = curve->capacity == 0 ? 64 : 2 * curve->capacity;
+        double *values =
+            PyMem_RawRealloc(curve->values, capacity * sizeof *curve->values);
+
+        if (values == NULL) {
+            return -1;
+        }
+        curve->values = values;
+        curve->capacity = capacity;
+    }
+    curve->values[curve->length++] = value;
+    return 0;
+}
+
+static PyObject *
+curve_list(const struct curve *curve)
+{
+    PyObject *list = PyList_New((Py_ssize_t)curve->length);
+
+    for (size_t i = 0; list != NULL && i < curve->length; i++) {
+        PyObject *value = PyFloat_FromDouble(curve->values[i]);
+
+        if (value == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, (Py_ssize_t)i, value);
+    }
+    return list;
+}
+
+/* At an epoch's end. */
+
+static const char *const events[] = {
+    [NNF_EVENT_NONE] = "",
+    [NNF_EVENT_STOP] = "stop",
+    [NNF_EVENT_LEARNING_RATE_LOWERED] = "learning_rate_lowered",
+    [NNF_EVENT_LEARNING_RATE_TOO_SMALL] = "learning_rate_too_small",
+};
+
+static int
+call_on_epoch(PyObject *on_epoch, const struct nnf_training *training,
+              enum nnf_event event)
+{
+    bool scored = training->validation != NULL;
+    PyObject *score =
+        scored ? PyFloat_FromDouble(training->validation_score) : Py_NewRef(Py_None);
+    PyObject *report = NULL, *result = NULL;
+
+    if (score != NULL) {
+        report = Py_BuildValue("{s:n,s:d,s:O,s:d,s:s}", "n_iter",
+                               (Py_ssize_t)training->n_epochs, "loss", training->loss,
+                               "score", score, "learning_rate", training->learning_rate,
+                               "event", events[event]);
+    }
+    if (report != NULL) {
+        result = PyObject_CallOneArg(on_epoch, report);
+    }
+    Py_XDECREF(score);
+    Py_XDECREF(report);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+static int
+epoch_ended(void *context, const struct nnf_training *training, enum nnf_event event)
+{
+    struct fit *fit = context;
+
+    if (curve_add(&fit->losses, training->loss) < 0 ||
+        (training->validation != NULL &&
+         curve_add(&fit->scores, training->validation_score) < 0)) {
+        fit->out_of_memory = true;
+        return 1;
+    }
+    if (fit->on_epoch == NULL) {
+        return 0;
+    }
+    detached_attach(&fit->detached);
+    if (call_on_epoch(fit->on_epoch, training, event) < 0) {
+        fit->detached.failed = true;
+    }
+    detached_release(&fit->detached);
+    return fit->detached.failed;
+}
+
+/* Arguments. */
+
+struct generator {
+    PyObject *capsule, *lock;
+    struct nnf_bits bits;
+};
+
+/* NumPy's bitgen_t is what struct nnf_bits is made of. */
+static int
+generator_get(PyObject *bit_generator, struct generator *generator)
+{
+    bitgen_t *bitgen;
+
+    generator->capsule = PyObject_GetAttrString(bit_generator, "capsule");
+    generator->lock = PyObject_GetAttrString(bit_generator, "lock");
+    if (generator->capsule == NULL || generator->lock == NULL) {
+        PyErr_Format(PyExc_TypeError,
+                     "bit_generator must be a numpy.random.BitGenerator, got %s",
+                     Py_TYPE(bit_generator)->tp_name);
+        return -1;
+    }
+    if (!PyCapsule_IsValid(generator->capsule, "BitGenerator")) {
+        PyErr_Format(PyExc_TypeError,
+                     "bit_generator's capsule must hold a BitGenerator, got %R",
+                     generator->capsule);
+        return -1;
+    }
+    bitgen = PyCapsule_GetPointer(generator->capsule, "BitGenerator");
+    generator->bits = (struct nnf_bits){bitgen->next_uint32, bitgen->state};
+    return 0;
+}
+
+struct arguments {
+    NetObject *self;
+    PyObject *parameters, *moments, *X, *y, *sample_weight, *settings, *state;
+    PyObject *validation, *best_parameters, *bit_generator, *on_epoch, *isa;
+};
+
+static int
+parse(PyObject *args, PyObject *kwargs, struct arguments *a)
+{
+    static char *keywords[] = {"parameters",
+                               "moments",
+                               "X",
+                               "y",
+                               "sample_weight",
+                               "settings",
+                               "state",
+                               "validation",
+                               "best_parameters",
+                               "bit_generator",
+                               "on_epoch",
+                               "isa",
+                               NULL};
+
+    a->validation = a->best_parameters = a->bit_generator = Py_None;
+    a->on_epoch = a->isa = Py_None;
+    return PyArg_ParseTupleAndKeywords(
+               args, kwargs, "OOOOOO!O!|OOOOO:train", keywords, &a->parameters,
+               &a->moments, &a->X, &a->y, &a->sample_weight, &PyDict_Type, &a->settings,
+               &PyDict_Type, &a->state, &a->validation, &a->best_parameters,
+               &a->bit_generator, &a->on_epoch, &a->isa)
+               ? 0
+               : -1;
+}
+
+struct buffers {
+    struct array parameters, moments, best_parameters;
+    struct rows rows, validation;
+};
+
+/* The validation rows and the place for the best parameters. */
+static int
+get_validation(const struct arguments *a, size_t size, struct buffers *b)
+{
+    static const char *const names[] = {"validation X", "validation y",
+                                        "validation sample_weight"};
+    struct array_demand demand = {
+        "best_parameters", ELEMENT_FLOAT32, 1, {size, 1}, true};
+    PyObject *X, *y, *sample_weight;
+
+    if (!PyTuple_Check(a->validation) ||
+        !PyArg_ParseTuple(a->validation, "OOO", &X, &y, &sample_weight)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "validation must be None or a tuple (X, y, sample_weight)");
+        return -1;
+    }
+    if (b->parameters.real == NNF_FLOAT64) {
+        demand.element = ELEMENT_FLOAT64;
+    }
+    if (array_get(a->best_parameters, &demand, &b->best_parameters) < 0) {
+        return -1;
+    }
+    return net_get_rows(a->self, X, y, sample_weight, b->parameters.real, names,
+                        &b->validation);
+}
+
+static int
+get_buffers(const struct arguments *a, enum nnf_solver solver, struct buffers *b)
+{
+    static const char *const names[] = {"X", "y", "sample_weight"};
+    size_t size = nnf_net_size(&a->self->net);
+    struct array_demand demand = {"parameters", ELEMENT_ANY_REAL, 1, {size, 1}, true};
+    const struct array *arrays[] = {
+        &b->parameters,   &b->moments,      &b->best_parameters,
+        &b->rows.X,       &b->rows.y,       &b->rows.sample_weight,
+        &b->validation.X, &b->validation.y, &b->validation.sample_weight};
+
+    if (array_get(a->parameters, &demand, &b->parameters) < 0) {
+        return -1;
+    }
+    demand = (struct array_demand){"moments",
+                                   b->parameters.real == NNF_FLOAT64 ? ELEMENT_FLOAT64
+                                                                     : ELEMENT_FLOAT32,
+                                   2,
+                                   {nnf_solver_moments(solver), size},
+                                   true};
+    if (array_get(a->moments, &demand, &b->moments) < 0 ||
+        net_get_rows(a->self, a->X, a->y, a->sample_weight, b->parameters.real, names,
+                     &b->rows) < 0) {
+        return -1;
+    }
+    if (a->validation != Py_None && get_validation(a, size, b) < 0) {
+        return -1;
+    }
+    return arrays_check_overlap(arrays, sizeof arrays / sizeof arrays[0]);
+}
+
+static int
+check_score(const struct nnf_training *training, const struct rows *validation)
+{
+    if (training->score == NNF_R2 && validation->data.targets == NULL) {
+        PyErr_SetString(PyExc_ValueError, "score 'r2' needs targets, not labels");
+        return -1;
+    }
+    return 0;
+}
+
+/* The result. */
+
+static const char *const stops[] = {
+    [NNF_STOP_MAX_EPOCHS] = "max_iter",
+    [NNF_STOP_NO_IMPROVEMENT] = "no_improvement",
+    [NNF_STOP_NOT_FINITE] = "not_finite",
+    [NNF_STOP_ASKED] = "interrupted",
+};
+
+/* Steals value. */
+static int
+put(PyObject *dict, const char *key, PyObject *value)
+{
+    int failed = value == NULL ? -1 : PyDict_SetItemString(dict, key, value);
+
+    Py_XDECREF(value);
+    return failed;
+}
+
+static PyObject *
+report(const struct fit *fit, const struct nnf_training *training)
+{
+    PyObject *result = state_write(training);
+
+    if (result != NULL &&
+        (put(result, "loss_curve", curve_list(&fit->losses)) < 0 ||
+         put(result, "scores", curve_list(&fit->scores)) < 0 ||
+         put(result, "stop", PyUnicode_FromString(stops[training->stop])) < 0 ||
+         put(result, "first_bad_epoch", PyLong_FromSize_t(training->first_bad_epoch)) <
+             0)) {
+        Py_CLEAR(result);
+    }
+    return result;
+}
+
+/* After the call: 0 when there is a result to report, else -1 with an exception.
+ * Ctrl-C is a result: what was learnt until then. */
+static int
+settle(struct fit *fit)
+{
+    if (fit->out_of_memory) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (!fit->detached.failed) {
+        return 0;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        return -1;
+    }
+    PyErr_Clear();
+    return 0;
+}
+
+PyObject *
+net_train(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    struct arguments a = {.self = (NetObject *)object};
+    const struct nnf_net *net = &a.self->net;
+    struct buffers b = {0};
+    struct fit fit = {0};
+    struct generator generator = {0};
+    struct nnf_training training = {0};
+    const struct nnf_kernels *kernels;
+    PyObject *result = NULL;
+    double *dropout = NULL;
+    void *workspace, *block = NULL;
+    const char *flaw;
+
+    if (parse(args, kwargs, &a) < 0) {
+        return NULL;
+    }
+    dropout = PyMem_New(double, net->n_layers);
+    if (dropout == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    if (settings_read(a.settings, &training, dropout, net->n_layers - 1) < 0 ||
+        get_buffers(&a, training.solver, &b) < 0) {
+        goto done;
+    }
+    nnf_training_begin(&training);
+    if (PyDict_Size(a.state) > 0 && state_read(a.state, &training) < 0) {
+        goto done;
+    }
+    flaw = nnf_training_check(net, &training);
+    if (flaw != NULL) {
+        PyErr_SetString(PyExc_ValueError, flaw);
+        goto done;
+    }
+    if (a.validation != Py_None) {
+        if (check_score(&training, &b.validation) < 0) {
+            goto done;
+        }
+        training.validation = &b.validation.data;
+    }
+    if (a.bit_generator != Py_None) {
+        if (generator_get(a.bit_generator, &generator) < 0) {
+            goto done;
+        }
+        training.shuffle = &generator.bits;
+    }
+    if (a.on_epoch != Py_None) {
+        if (!PyCallable_Check(a.on_epoch)) {
+            PyErr_Format(PyExc_TypeError, "on_epoch must be callable, got %R",
+                         a.on_epoch);
+            goto done;
+        }
+        fit.on_epoch = a.on_epoch;
+    }
+    training.on_epoch = epoch_ended;
+    training.on_epoch_context = &fit;
+    training.poll = (struct nnf_poll){detached_poll, &fit.detached};
+    kernels = net_kernels(a.self, a.isa, b.parameters.real);
+    if (kernels == NULL) {
+        goto done;
+    }
+    workspace = workspace_new(
+        nnf_train_workspace(net, kernels, &training, b.rows.data.n_rows), &block);
+    if (workspace == NULL || detached_begin(&fit.detached, generator.lock) < 0) {
+        goto done;
+    }
+    nnf_train(net, kernels, &training, &b.rows.data, b.parameters.data, b.moments.data,
+              b.best_parameters.data, workspace);
+    detached_end(&fit.detached);
+    if (settle(&fit) == 0) {
+        result = report(&fit, &training);
+    }
+
+done:
+    workspace_free(block);
+    PyMem_Free(dropout);
+    PyMem_RawFree(fit.losses.values);
+    PyMem_RawFree(fit.scores.values);
+    Py_XDECREF(generator.capsule);
+    Py_XDECREF(generator.lock);
+    return result;
+}

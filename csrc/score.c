@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "score.h"
+
+#include <math.h>
+
+static double
+real_at(const struct nnf_plan *plan, const void *array, size_t i)
+{
+    return plan->kernels->real == NNF_FLOAT64 ? ((const double *)array)[i]
+                                              : (double)((const float *)array)[i];
+}
+
+static double
+weight_of(const struct nnf_scoring *scoring, const struct nnf_plan *plan, size_t row)
+{
+    const void *weights = scoring->data->weights;
+
+    return weights == NULL ? 1 : real_at(plan, weights, row);
+}
+
+static size_t
+n_outputs(const struct nnf_plan *plan)
+{
+    return plan->net->widths[plan->net->n_layers];
+}
+
+void
+nnf_scoring_plan(struct nnf_scoring *scoring, const struct nnf_plan *plan,
+                 struct arena *arena)
+{
+    size_t h = n_outputs(plan);
+
+    scoring->outputs = arena_take(arena, plan->tile_rows * plan->kernels->real_size, h);
+    scoring->mean = arena_take(arena, h, sizeof(double));
+    scoring->spread = arena_take(arena, h, sizeof(double));
+    scoring->error = arena_take(arena, h, sizeof(double));
+}
+
+void
+nnf_scoring_begin(struct nnf_scoring *scoring, const struct nnf_plan *plan)
+{
+    const struct nnf_data *data = scoring->data;
+    size_t h = n_outputs(plan);
+    double total = 0;
+
+    if (scoring->score != NNF_R2) {
+        return;
+    }
+    for (size_t c = 0; c < h; c++) {
+        scoring->mean[c] = scoring->spread[c] = 0;
+    }
+    for (size_t i = 0; i < data->n_rows; i++) {
+        double weight = weight_of(scoring, plan, i);
+
+        total += weight;
+        for (size_t c = 0; c < h; c++) {
+            scoring->mean[c] += weight * real_at(plan, data->targets, i * h + c);
+        }
+    }
+    for (size_t i = 0; i < data->n_rows; i++) {
+        for (size_t c = 0; c < h; c++) {
+            double away =
+                real_at(plan, data->targets, i * h + c) - scoring->mean[c] / total;
+
+            scoring->spread[c] += weight_of(scoring, plan, i) * away * away;
+        }
+    }
+}
+
+/* One-hot outputs: the first largest. */
+static bool
+right_class(const struct nnf_plan *plan, const void *outputs, int64_t label)
+{
+    size_t best = 0;
+
+    for (size_t c = 1; c < n_outputs(plan); c++) {
+        if (real_at(plan, outputs, c) > real_at(plan, outputs, best)) {
+            best = c;
+        }
+    }
+    return (int64_t)best == label;
+}
+
+/* One or more 0/1 outputs, all of which must be right. */
+static bool
+right_labels(const struct nnf_plan *plan, const void *outputs, const void *targets)
+{
+    for (size_t c = 0; c < n_outputs(plan); c++) {
+        if ((real_at(plan, outputs, c) > 0.5) != (real_at(plan, targets, c) > 0.5)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Add row `row`, predicted as outputs, to the sums; true when it is right. */
+static bool
+judge(struct nnf_scoring *scoring, const struct nnf_plan *plan, size_t row,
+      const void *outputs)
+{
+    const struct nnf_data *data = scoring->data;
+    size_t h = n_outputs(plan);
+    const void *targets = data->targets == NULL ? NULL
+                                                : at_const(data->targets, row * h,
+                                                           plan->kernels->real_size);
+
+    if (scoring->score == NNF_ACCURACY) {
+        return targets == NULL ? right_class(plan, outputs, data->labels[row])
+                               : right_labels(plan, outputs, targets);
+    }
+    for (size_t c = 0; c < h; c++) {
+        double output = real_at(plan, outputs, c);
+        double residual = real_at(plan, targets, c) - output;
+
+        scoring->finite = scoring->finite && isfinite(output);
+        scoring->error[c] += weight_of(scoring, plan, row) * residual * residual;
+    }
+    return false;
+}
+
+/* The mean over outputs of 1 - error / spread; a constant target scores 1 when it
+ * is met exactly, else 0. */
+static double
+determination(const struct nnf_scoring *scoring, size_t h)
+{
+    double sum = 0;
+
+    if (!scoring->finite) {
+        return NAN;
+    }
+    for (size_t c = 0; c < h; c++) {
+        if (scoring->spread[c] != 0) {
+            sum += 1 - scoring->error[c] / scoring->spread[c];
+        }
+        else if (scoring->error[c] == 0) {
+            sum += 1;
+        }
+    }
+    return sum / (double)h;
+}
+
+bool
+nnf_scoring_run(struct nnf_scoring *scoring, const struct nnf_plan *plan,
+                struct nnf_crew *crew, const void *parameters, double *score)
+{
+    const struct nnf_layer *output = &plan->layers[plan->net->n_layers - 1];
+    size_t h = output->out, size = plan->kernels->real_size;
+    size_t n_rows = scoring->data->n_rows;
+    double right = 0, total = 0;
+
+    scoring->finite = true;
+    for (size_t c = 0; c < h; c++) {
+        scoring->error[c] = 0;
+    }
+    for (size_t row = 0; row < n_rows; row += plan->tile_rows) {
+        size_t n = min_size(plan->tile_rows, n_rows - row);
+
+        if (!nnf_batch_forward(plan, crew, scoring->data, row, n, parameters)) {
+            return false;
+        }
+        plan->kernels->store_rows(n, h, output->output, plan->stride, scoring->outputs);
+        for (size_t i = 0; i < n; i++) {
+            double weight = weight_of(scoring, plan, row + i);
+
+            total += weight;
+            if (judge(scoring, plan, row + i,
+                      at_const(scoring->outputs, i * h, size))) {
+                right += weight;
+            }
+        }
+    }
+    *score = scoring->score == NNF_ACCURACY ? right / total : determination(scoring, h);
+    return true;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The whole of a stochastic fit: epochs of shuffled mini-batches, one step each, with
+ * scikit-learn's rules for the learning rate and for stopping.
+ *
+ * θ changes in step() only, after the batch's gradient is complete; every way out of
+ * a half-done batch leaves θ and the moments as the last whole step made them.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "batch.h"
+#include "loss.h"
+#include "optim.h"
+#include "rng.h"
+#include "score.h"
+
+struct job {
+    struct nnf_training *training;
+    const struct nnf_data *data;
+    struct nnf_crew crew;
+    struct nnf_plan plan;
+    struct nnf_optim optim;
+    struct nnf_scoring scoring;
+    struct nnf_tile *resident; /* full batch: all rows, loaded once */
+    size_t batch_size;
+    size_t *order; /* of the rows; null: as they are */
+    void *gradient;
+    void *parameters, *moments, *best_parameters;
+};
+
+/* Memory. */
+
+static void
+plan_job(struct job *job, const struct nnf_net *net, const struct nnf_kernels *kernels,
+         const struct nnf_training *training, size_t n_rows, struct arena *arena)
+{
+    bool full, draws = training->shuffle != NULL;
+
+    job->batch_size = min_size(training->batch_size, n_rows);
+    full = job->batch_size == n_rows;
+    nnf_plan_training(&job->plan, net, kernels, job->batch_size, training->dropout,
+                      arena);
+    nnf_optim_plan(&job->optim, &job->plan, training->alpha, arena);
+    nnf_team_plan(&job->crew.team, training->n_threads, arena);
+    job->gradient = arena_take(arena, job->plan.n_parameters, kernels->real_size);
+    if (full) {
+        job->resident = nnf_batch_plan_resident(&job->plan, n_rows, arena);
+    }
+    if (draws && (!full || training->advance_shuffle)) {
+        job->order = arena_take(arena, n_rows, sizeof(size_t));
+    }
+    if (training->validation != NULL) {
+        nnf_scoring_plan(&job->scoring, &job->plan, arena);
+    }
+}
+
+size_t
+nnf_train_workspace(const struct nnf_net *net, const struct nnf_kernels *kernels,
+                    const struct nnf_training *training, size_t n_rows)
+{
+    struct job job = {0};
+    struct arena arena = {0};
+
+    plan_job(&job, net, kernels, training, n_rows, &arena);
+    return arena.overflow ? 0 : arena.used;
+}
+
+/* One step. */
+
+/* What an epoch's batches add up to. */
+struct epoch {
+    double loss; /* each batch's times its rows */
+    size_t rows;
+};
+
+/* One batch: the rows from `first` on. False when poll stopped it. */
+static bool
+step(struct job *job, size_t first, size_t n, struct epoch *epoch)
+{
+    struct nnf_training *training = job->training;
+    const struct nnf_dropout dropout = {training->dropout_seed, training->n_updates, 0};
+    bool full = job->resident != NULL;
+    struct nnf_data data = *job->data;
+    struct nnf_batch batch = {
+        .data = &data,
+        .order = full || job->order == NULL ? NULL : job->order + first,
+        .n = n,
+        .resident = job->resident,
+        .dropout = training->dropout == NULL ? NULL : &dropout,
+    };
+    double loss, squares, weight;
+
+    if (batch.order == NULL) {
+        const struct nnf_net *net = job->plan.net;
+        size_t size = job->plan.kernels->real_size;
+
+        data.inputs = at_const(data.inputs, first * net->widths[0], size);
+        if (data.targets != NULL) {
+            data.targets =
+                at_const(data.targets, first * net->widths[net->n_layers], size);
+        }
+        else {
+            data.labels += first;
+        }
+        if (data.weights != NULL) {
+            data.weights = at_const(data.weights, first, size);
+        }
+    }
+    weight = nnf_batch_weight(&batch, job->plan.kernels->real);
+    if (weight == 0) {
+        return true;
+    }
+    if (!nnf_batch_gradient(&job->plan, &job->crew, &batch, job->parameters,
+                            job->gradient, &loss)) {
+        return false;
+    }
+    training->n_updates++;
+    training->learning_rate = nnf_optim_rate(training);
+    squares = nnf_optim_step(&job->optim, &job->plan, &job->crew, training, weight,
+                             job->parameters, job->gradient, job->moments);
+    loss = (loss * nnf_loss_factor(job->plan.net) + 0.5 * training->alpha * squares) /
+           weight;
+    epoch->loss += loss * (double)n;
+    epoch->rows += n;
+    return true;
+}
+
+/* One epoch. */
+
+static bool
+run_batches(struct job *job, struct epoch *epoch)
+{
+    size_t n_rows = job->data->n_rows;
+
+    if (job->order != NULL) {
+        nnf_shuffle(job->training->shuffle, n_rows, job->order);
+    }
+    for (size_t first = 0; first < n_rows; first += job->batch_size) {
+        if (!step(job, first, min_size(job->batch_size, n_rows - first), epoch)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Compare with the best so far; NaN is neither better nor worse, as there. */
+static void
+note_improvement(struct job *job)
+{
+    struct nnf_training *training = job->training;
+    bool stalled;
+
+    if (training->validation == NULL) {
+        stalled = training->loss > training->best_loss - training->tol;
+        if (training->loss < training->best_loss) {
+            training->best_loss = training->loss;
+        }
+    }
+    else {
+        stalled = training->validation_score < training->best_score + training->tol;
+        if (training->validation_score > training->best_score) {
+            training->best_score = training->validation_score;
+            memcpy(job->best_parameters, job->parameters,
+                   job->plan.n_parameters * job->plan.kernels->real_size);
+        }
+    }
+    training->no_improvement = stalled ? training->no_improvement + 1 : 0;
+}
+
+/* What follows from an epoch; sets training->stop and returns false when it ends the
+ * fit. */
+static bool
+finish_epoch(struct job *job, enum nnf_event *event)
+{
+    struct nnf_training *training = job->training;
+
+    *event = NNF_EVENT_NONE;
+    if (training->first_bad_epoch == 0 &&
+        !job->plan.kernels->all_finite(job->plan.n_parameters, job->parameters)) {
+        training->first_bad_epoch = training->n_epochs;
+        /* With validation the best epoch's weights are still to be had. */
+        if (training->validation == NULL) {
+            training->stop = NNF_STOP_NOT_FINITE;
+            return false;
+        }
+    }
+    note_improvement(job);
+    nnf_optim_epoch(training);
+    if ((double)training->no_improvement > training->n_iter_no_change) {
+        *event = nnf_optim_stalled(training);
+        if (*event != NNF_EVENT_LEARNING_RATE_LOWERED) {
+            training->stop = NNF_STOP_NO_IMPROVEMENT;
+            return false;
+        }
+        training->no_improvement = 0;
+    }
+    return true;
+}
+
+/* False when the caller wants no more. */
+static bool
+report_epoch(struct job *job, enum nnf_event event)
+{
+    const struct nnf_training *training = job->training;
+    bool goes_on;
+
+    if (training->on_epoch == NULL) {
+        return true;
+    }
+    nnf_float_leave(job->crew.outside);
+    goes_on = training->on_epoch(training->on_epoch_context, training, event) == 0;
+    job->crew.outside = nnf_float_enter();
+    return goes_on;
+}
+
+/* False when the fit has ended. */
+static bool
+run_epoch(struct job *job)
+{
+    struct nnf_training *training = job->training;
+    struct epoch epoch = {0};
+    enum nnf_event event;
+    bool goes_on;
+
+    training->stop = NNF_STOP_ASKED;
+    if (!run_batches(job, &epoch)) {
+        return false;
+    }
+    if (training->validation != NULL &&
+        !nnf_scoring_run(&job->scoring, &job->plan, &job->crew, job->parameters,
+                         &training->validation_score)) {
+        return false;
+    }
+    training->n_epochs++;
+    training->n_seen += job->data->n_rows;
+    training->loss = epoch.loss / (double)epoch.rows;
+    training->stop = NNF_STOP_MAX_EPOCHS;
+    goes_on = finish_epoch(job, &event);
+    if (!report_epoch(job, event)) {
+        training->stop = NNF_STOP_ASKED;
+        return false;
+    }
+    return goes_on;
+}
+
+/* The fit. */
+
+/* Everything that is done once, before the first epoch. False: stopped. */
+static bool
+begin_job(struct job *job)
+{
+    size_t n_rows = job->data->n_rows;
+    const struct nnf_batch all = {
+        .data = job->data, .n = n_rows, .resident = job->resident};
+
+    if (job->order != NULL) {
+        for (size_t i = 0; i < n_rows; i++) {
+            job->order[i] = i;
+        }
+    }
+    if (job->training->validation != NULL) {
+        job->scoring.data = job->training->validation;
+        job->scoring.score = job->training->score;
+        nnf_scoring_begin(&job->scoring, &job->plan);
+    }
+    return job->resident == NULL || nnf_batch_load(&job->plan, &job->crew, &all);
+}
+
+void
+nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
+          struct nnf_training *training, const struct nnf_data *data, void *parameters,
+          void *moments, void *best_parameters, void *workspace)
+{
+    struct job job = {.training = training,
+                      .data = data,
+                      .crew.poll = &training->poll,
+                      .parameters = parameters,
+                      .moments = moments,
+                      .best_parameters = best_parameters};
+    struct arena arena = {.base = workspace};
+
+    training->n_epochs = 0;
+    training->first_bad_epoch = 0;
+    training->stop = NNF_STOP_ASKED;
+    plan_job(&job, net, kernels, training, data->n_rows, &arena);
+    nnf_crew_begin(&job.crew);
+    if (begin_job(&job)) {
+        while (run_epoch(&job) && training->n_epochs < training->max_epochs) {
+        }
+    }
+    nnf_crew_end(&job.crew);
+}

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What both estimators share: fitting, going on, predicting, saving.
+
+θ is ``_parameters``, one flat vector; ``coefs_`` and ``intercepts_`` are lists of
+views of it. The lists belong to the user: whatever they hold at the next call is
+what that call uses. Training works on copies and commits at the end, so a fit that
+fails leaves the estimator as it was.
+"""
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted
+
+from . import _core, _lbfgs, _parameters, _stochastic, _threads
+from ._constraints import (
+    check_combination,
+    dropout_rates,
+    hidden_activations,
+    hidden_widths,
+)
+from ._data import Data, cast
+from ._initialization import initialize
+from ._private_views import PrivateViews
+from ._scikit_learn import check_sample_weight, fit_context, validate_data
+
+
+@contextmanager
+def unchanged_on_failure(estimator: Any) -> Iterator[None]:
+    """Put every attribute back when the block raises, Ctrl-C included."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+class BaseMLP(PrivateViews, BaseEstimator, ABC):
+    """Multi-layer perceptron; use MLPClassifier or MLPRegressor."""
+
+    _validation_score: str  # the core's name of the score that early stopping uses
+
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    n_features_in_: int
+    n_iter_: int
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+    loss_: float
+    t_: int
+
+    @abstractmethod
+    def __init__(self) -> None: ...
+
+    # ---- what a subclass says ----
+
+    @abstractmethod
+    def _encode(
+        self, y: np.ndarray, dtype: Any, incremental: bool
+    ) -> tuple[np.ndarray, int, str]:
+        """Targets as the core wants them, number of outputs, output activation."""
+
+    @abstractmethod
+    def _network_loss(self) -> tuple[str, float]:
+        """The core's name of the loss, and Huber's delta."""
+
+    def _check_combination(self, incremental: bool) -> None:
+        check_combination(self)
+
+    def _training_weight(
+        self, given: np.ndarray, y: np.ndarray, weight: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Sample weights of training, from the targets as given and as encoded."""
+        return weight
+
+    def _stratify(self, y: np.ndarray) -> np.ndarray | None:
+        """What the early-stopping split keeps the proportions of."""
+        return None
+
+    # ---- fitting ----
+
+    @fit_context
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model to data matrix X and targets y.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The input data. float32 is trained in float32, all else in float64.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The target values (class labels in classification, real numbers in
+            regression).
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            When an argument or parameter is not as documented, or training ends in
+            weights that are not finite. The estimator is then as it was before.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Self:
+        with unchanged_on_failure(self):
+            self._check_combination(incremental)
+            resume = hasattr(self, "coefs_") and (self.warm_start or incremental)
+            theta = self._theta().copy() if resume else None
+            X, given, weight = self._validate_input(X, y, sample_weight, theta)
+            y, n_outputs, output = self._encode(given, X.dtype, incremental)
+            widths = (X.shape[1], *hidden_widths(self.hidden_layer_sizes), n_outputs)
+
+            self._random_state = check_random_state(self.random_state)
+            if theta is None:
+                theta = initialize(
+                    self.init,
+                    self.init_scale,
+                    widths,
+                    self._scaled_for(len(widths) - 1),
+                    self._random_state,
+                    X.dtype,
+                )
+                self.out_activation_ = output
+            else:
+                self._check_same_network(widths)
+
+            training_weight = self._training_weight(given, y, weight)
+            if training_weight is not None:
+                training_weight = cast(training_weight, X.dtype, "class_weight")
+            data = Data(X, y, training_weight)
+            theta, attributes = self._solve(
+                widths, theta, data, weight, resume, incremental
+            )
+            if not np.isfinite(theta).all():
+                raise ValueError(_stochastic.NOT_FINITE)
+            self._commit(theta, widths, resume)
+            self.n_layers_, self.n_outputs_ = len(widths), n_outputs
+            for name, value in attributes.items():
+                setattr(self, name, value)
+        return self
+
+    def _validate_input(
+        self, X: Any, y: Any, sample_weight: Any, theta: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Arrays of a new network's type, X's own, or of that of θ to go on from."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=False,
+            multi_output=True,
+            y_numeric=isinstance(self, RegressorMixin),
+            dtype=(np.float64, np.float32) if theta is None else theta.dtype,
+            order="C",
+            reset=theta is None,
+        )
+        X = np.require(X, requirements=["C", "A"])
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X)
+            sample_weight = cast(sample_weight, X.dtype, "sample_weight")
+        return X, y, sample_weight
+
+    def _scaled_for(self, n_layers: int) -> tuple[str, ...]:
+        """The activation that init="auto" scales each layer for.
+
+        The output layer follows the last hidden one, as in scikit-learn; without
+        any, the parameter itself says.
+        """
+        hidden = hidden_activations(self.activation, n_layers - 1)
+        last = self.activation if isinstance(self.activation, str) else "identity"
+        return (*hidden, hidden[-1] if hidden else last)
+
+    def _check_same_network(self, widths: tuple[int, ...]) -> None:
+        """ValueError where a fit cannot go on from the weights there are."""
+        fitted = self._fitted_widths()
+        if widths[1:-1] != fitted[1:-1]:
+            raise ValueError(
+                f"hidden_layer_sizes={list(widths[1:-1])} differs from the fitted"
+                f" {list(fitted[1:-1])}: set warm_start=False to fit a new network."
+            )
+        if widths != fitted:
+            raise ValueError(
+                f"y has {widths[-1]} outputs, but {type(self).__name__} was fitted"
+                f" with {fitted[-1]}."
+            )
+
+    def _solve(
+        self,
+        widths: tuple[int, ...],
+        theta: np.ndarray,
+        data: Data,
+        validation_weight: np.ndarray | None,
+        resume: bool,
+        incremental: bool,
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Run the solver from θ, which it may overwrite."""
+        net = self._network(widths, self.out_activation_, *self._network_loss())
+        count_threads = partial(
+            _threads.count, self.n_jobs, widths, passes=_threads.PASSES_OF_A_STEP
+        )
+        if self.solver == "lbfgs":
+            n_threads = count_threads(len(data.X))
+            theta, attributes = _lbfgs.minimize(self, net, theta, data, n_threads)
+            # There are no moments to go on from.
+            t = getattr(self, "t_", 0) if resume else 0
+            return theta, {"t_": t, "_optimizer": None, **attributes}
+        return _stochastic.train(
+            self,
+            net,
+            theta,
+            data,
+            validation_weight=validation_weight,
+            dropout=dropout_rates(self.dropout, len(widths) - 2),
+            random_state=self._random_state,
+            resume=resume,
+            incremental=incremental,
+            count_threads=count_threads,
+        )
+
+    # ---- θ and its views ----
+
+    def _commit(self, theta: np.ndarray, widths: tuple[int, ...], resume: bool) -> None:
+        """Make θ the fitted parameters.
+
+        A fit that went on writes into the memory there is, where views that the user
+        holds look; a new one leaves the old memory to whoever still holds it.
+        """
+        if resume and self._owns_views() and self._parameters.flags.writeable:
+            self._parameters[:] = theta
+        else:
+            self._adopt(theta, widths)
+
+    def _adopt(self, theta: np.ndarray, widths: tuple[int, ...]) -> None:
+        """Take θ as the parameters and make the views of it."""
+        self._parameters, self._widths = theta, widths
+        self.coefs_, self.intercepts_ = _parameters.views(theta, widths)
+        self._views = (*self.coefs_, *self.intercepts_)
+
+    def _owns_views(self) -> bool:
+        """Whether coefs_ and intercepts_ still hold our views, every one of them."""
+        try:
+            held = (*self.coefs_, *self.intercepts_)
+        except TypeError:
+            return False
+        ours = vars(self).get("_views", ())
+        return len(held) == len(ours) and all(map(operator.is_, held, ours))
+
+    def _theta(self) -> np.ndarray:
+        """θ as coefs_ and intercepts_ have it now: assigned arrays are copied in."""
+        if self._owns_views():
+            return self._parameters
+        if "_parameters" in vars(self):
+            dtype = self._parameters.dtype
+        else:
+            types = {getattr(array, "dtype", None) for array in self.coefs_}
+            dtype = np.dtype(np.float32 if types == {np.dtype("f4")} else np.float64)
+        return _parameters.pack(
+            self.coefs_, self.intercepts_, self._fitted_widths(), dtype
+        )
+
+    def _fitted_widths(self) -> tuple[int, ...]:
+        if "_widths" in vars(self):
+            return self._widths
+        hidden = hidden_widths(self.hidden_layer_sizes)
+        return (self.n_features_in_, *hidden, self.n_outputs_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The weights once: θ without its views, or what the user put there."""
+        state = dict(super().__getstate__())
+        if "coefs_" in state:
+            if self._owns_views():
+                del state["coefs_"], state["intercepts_"]
+            else:
+                state.pop("_parameters", None)
+            state.pop("_views", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_parameters" in state:
+            self._adopt(self._parameters, self._widths)
+
+    # ---- predicting ----
+
+    def _network(
+        self, widths: tuple[int, ...], output: str, loss: str, huber_delta: float = 1.0
+    ) -> Any:
+        hidden = hidden_activations(self.activation, len(widths) - 2)
+        return _core.Net(widths, (*hidden, output), loss, huber_delta)
+
+    def _forward(self, X: Any, output: str | None = None) -> np.ndarray:
+        """The network's outputs, with another activation of the last layer if given."""
+        check_is_fitted(self)
+        theta, widths = self._theta(), self._fitted_widths()
+        X = validate_data(self, X, accept_sparse=False, order="C", reset=False)
+        # The type that X @ coefs_ has in NumPy, of the two that the core knows.
+        single = np.result_type(X.dtype, theta.dtype) == np.float32
+        dtype = np.dtype(np.float32 if single else np.float64)
+        output = output or self.out_activation_
+        # Any loss that the output allows will do: prediction does not read it.
+        loss = "brier" if output == "softmax" else "squared_error"
+        net = self._network(widths, output, loss)
+        result = np.empty((len(X), widths[-1]), dtype)
+        n_threads = _threads.count(self.n_jobs, widths, len(X))
+        theta, X = cast(theta, dtype, "coefs_"), cast(X, dtype, "X")
+        net.predict(theta, X, result, n_threads=n_threads)
+        return result

@@ -1,0 +1,133 @@
+"""The C core as Python sees it: arrays and plain numbers only.
+
+Every array is demanded as documented (C-contiguous, aligned, native byte order,
+the dtype of ``parameters``) and never converted: a wrong one raises TypeError or
+ValueError that names it. The GIL is released while the core works.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Real = np.ndarray[Any, np.dtype[np.float32 | np.float64]]
+
+activations: tuple[str, ...]
+"""Names of the activations that a hidden layer can have."""
+
+losses: tuple[str, ...]
+"""Names of the losses."""
+
+isas: tuple[str, ...]
+"""Names of the instruction sets that were compiled in and that this CPU runs."""
+
+isa: str
+"""The instruction set in use, picked at import."""
+
+class Net:
+    """The shape of a network: an immutable value.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Inputs, hidden widths, outputs.
+    activations : tuple of str
+        One per hidden layer, then the output's, which may be ``"exp"`` or
+        ``"softmax"`` too.
+    loss : str
+        ``log_loss``, ``squared_error``, ``brier``, ``absolute_error``, ``huber``,
+        ``log_cosh`` or ``poisson``.
+    huber_delta : float
+        Read by ``huber`` only.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, ...],
+        activations: tuple[str, ...],
+        loss: str,
+        huber_delta: float = 1.0,
+    ) -> None: ...
+    @property
+    def size(self) -> int:
+        """Number of weights and biases: the length of ``parameters``."""
+    def predict(
+        self,
+        parameters: Real,
+        X: Real,
+        out: Real,
+        n_threads: int = 1,
+        isa: str | None = None,
+    ) -> None:
+        """Write the outputs of X (n, inputs) into out (n, outputs).
+
+        Ctrl-C raises KeyboardInterrupt.
+        """
+    def gradient(
+        self,
+        parameters: Real,
+        X: Real,
+        y: np.ndarray,
+        sample_weight: Real | None,
+        alpha: float,
+        gradient: Real,
+        n_threads: int = 1,
+        isa: str | None = None,
+    ) -> float:
+        """Objective at ``parameters``; its gradient is written into ``gradient``.
+
+        y is (n, outputs) of the dtype of X, or, for a softmax output, int64 class
+        numbers of shape (n,).
+        """
+    def train(
+        self,
+        parameters: Real,
+        moments: Real,
+        X: Real,
+        y: np.ndarray,
+        sample_weight: Real | None,
+        settings: dict[str, Any],
+        state: dict[str, Any],
+        validation: tuple[Real, np.ndarray, Real | None] | None = None,
+        best_parameters: Real | None = None,
+        bit_generator: Any | None = None,
+        on_epoch: Callable[[dict[str, Any]], None] | None = None,
+        isa: str | None = None,
+    ) -> dict[str, Any]:
+        """Train ``parameters`` and ``moments`` in place: the whole of a stochastic fit.
+
+        Parameters
+        ----------
+        moments : array of shape (1, size) for sgd (velocity) or (2, size) for adam
+            First and second moments; zeros before the first call.
+        settings : dict, every key required
+            solver, learning_rate (the schedule), learning_rate_init, power_t,
+            momentum, nesterovs_momentum, beta_1, beta_2, epsilon, alpha, batch_size,
+            max_iter, tol, n_iter_no_change, dropout (tuple of one rate per hidden
+            layer, or None), dropout_seed (int), score ("accuracy" or "r2"), n_threads,
+            advance_generator (bool: draw the order of rows even where a full batch does
+            not need it).
+        state : dict
+            Where an earlier call ended: learning_rate, n_updates, n_seen,
+            no_improvement, best_loss, best_score. An empty dict begins afresh.
+        validation : tuple (X, y, sample_weight), optional
+            Stop on its score instead of the training loss; ``best_parameters`` then
+            receives the parameters of the best epoch.
+        bit_generator : numpy.random.BitGenerator, optional
+            Source of the order of rows; None takes them in order. Its lock is held.
+        on_epoch : callable, optional
+            Called at each epoch's end with a dict: n_iter, loss, score (or None),
+            learning_rate, event ("", "stop", "learning_rate_lowered",
+            "learning_rate_too_small").
+
+        Returns
+        -------
+        dict
+            The new state (as ``state``) with, besides: loss_curve and scores (lists of
+            float, one per completed epoch), stop ("max_iter", "no_improvement",
+            "not_finite", "interrupted"), first_bad_epoch (0: none).
+
+        Ctrl-C does not raise: the call returns with stop "interrupted", parameters
+        and moments as after the last whole step. Any other exception, from a signal
+        handler or from ``on_epoch``, is raised.
+        """

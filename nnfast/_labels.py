@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Class labels as numbers, and the weights of classes.
+
+scikit-learn's LabelBinarizer defines the classes and the kind of target; its one-hot
+matrix is built only where a network has logistic outputs. Softmax outputs are trained
+on class numbers.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import compute_class_weight
+
+
+def binarizer(y: Any, classes: Any = None) -> Any:
+    """A LabelBinarizer of y, or of the classes where they are given."""
+    from sklearn.preprocessing import LabelBinarizer
+    from sklearn.utils.multiclass import type_of_target
+
+    # Multi-label targets say themselves how many labels there are.
+    if classes is not None and not type_of_target(y).startswith("multilabel"):
+        y = classes
+    return LabelBinarizer().fit(y)
+
+
+def check_known(y: np.ndarray, known: np.ndarray, *, same: bool) -> None:
+    """ValueError for a class that is new, or with ``same`` for one that is missing."""
+    from sklearn.utils.multiclass import unique_labels
+
+    classes = unique_labels(y)
+    if same:
+        if set(classes) != set(known):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same "
+                "classes as in the previous call to fit. Previously "
+                f"got {known}, `y` has {classes}"
+            )
+    elif len(np.setdiff1d(classes, known, assume_unique=True)):
+        raise ValueError(
+            "`y` has classes not in `self.classes_`. "
+            f"`self.classes_` has {known}. 'y' has {classes}."
+        )
+
+
+def encode(y: np.ndarray, labels: Any, dtype: Any) -> tuple[np.ndarray, int, str]:
+    """Targets as the core wants them, number of outputs, output activation."""
+    if labels.y_type_ == "multiclass":
+        if y.ndim != 1:
+            raise ValueError("The object was not fitted with multilabel input.")
+        numbers = np.searchsorted(labels.classes_, y).astype(np.int64)
+        return numbers, len(labels.classes_), "softmax"
+    if labels.y_type_ == "binary" and y.ndim == 1:
+        # What labels.transform(y) gives, without its second look at y.
+        two = len(labels.classes_) == 2
+        positive = y == labels.classes_[1] if two else np.zeros(len(y), bool)
+        return positive.astype(dtype)[:, np.newaxis], 1, "logistic"
+    targets = labels.transform(y)
+    return np.require(targets, dtype, ["C", "A"]), targets.shape[1], "logistic"
+
+
+def row_weights(
+    class_weight: Any, classes: np.ndarray, given: np.ndarray, y: np.ndarray
+) -> np.ndarray:
+    """The weight of each row's class, from its label as given and as encoded."""
+    weights = compute_class_weight(class_weight, classes=classes, y=given)
+    if not np.isfinite(weights).all():
+        raise ValueError(f"class_weight must hold finite numbers; got {class_weight}.")
+    rows = weights[y.astype(np.intp).ravel()]
+    if not rows.any():
+        raise ValueError(
+            f"class_weight={class_weight} gives every row of y a weight of zero."
+        )
+    return rows

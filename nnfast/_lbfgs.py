@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The lbfgs solver: SciPy steps in float64, the core evaluates in θ's own type."""
+
+from typing import Any
+
+import numpy as np
+
+from ._data import Data
+from ._scikit_learn import check_optimize_result, lbfgs_verbosity
+
+
+def minimize(
+    estimator: Any, net: Any, theta: np.ndarray, data: Data, n_threads: int
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Minimise the objective over all rows, starting from θ, which is left alone.
+
+    Returns
+    -------
+    theta : ndarray of shape (size,)
+        The solution, in the dtype of the θ given.
+    attributes : dict
+        What the fit adds to the estimator.
+    """
+    from scipy.optimize import minimize
+
+    gradient = np.empty_like(theta)
+
+    def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
+        value = net.gradient(
+            np.ascontiguousarray(point, dtype=theta.dtype),
+            data.X,
+            data.y,
+            data.weight,
+            float(estimator.alpha),
+            gradient,
+            n_threads=n_threads,
+        )
+        return value, gradient.astype(np.float64)
+
+    result = minimize(
+        objective,
+        theta.astype(np.float64),
+        method="L-BFGS-B",
+        jac=True,
+        options={
+            "maxfun": estimator.max_fun,
+            "maxiter": estimator.max_iter,
+            "gtol": estimator.tol,
+            **lbfgs_verbosity(estimator.verbose),
+        },
+    )
+    n_iter = check_optimize_result(result, estimator.max_iter)
+    with np.errstate(over="ignore"):  # infinities are the caller's to report
+        solution = result.x.astype(theta.dtype)
+    return solution, {"n_iter_": n_iter, "loss_": float(result.fun)}

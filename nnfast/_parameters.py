@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""All weights and biases of a network in one flat vector θ, and views of it.
+
+θ is laid out layer by layer: W (in × out, C order), then b (out). ``widths`` is the
+tuple (inputs, hidden ..., outputs) that fixes every shape.
+"""
+
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+
+def size(widths: Sequence[int]) -> int:
+    """Number of weights and biases."""
+    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+
+
+def empty(widths: Sequence[int], dtype: Any) -> np.ndarray:
+    """Memory for θ; ValueError where there is none."""
+    n_bytes = size(widths) * np.dtype(dtype).itemsize
+    try:
+        # Half, so that no product of sizes overflows later on.
+        if n_bytes > sys.maxsize // 2:
+            raise MemoryError
+        return np.empty(size(widths), dtype)
+    except MemoryError:
+        raise ValueError(
+            f"hidden_layer_sizes={list(widths[1:-1])} with {widths[0]} inputs and"
+            f" {widths[-1]} outputs needs {n_bytes} bytes for the weights alone,"
+            " which cannot be allocated."
+        ) from None
+
+
+def views(
+    theta: np.ndarray, widths: Sequence[int]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The weight matrices and the biases, as views of θ."""
+    coefs, intercepts, start = [], [], 0
+    for fan_in, fan_out in pairwise(widths):
+        middle = start + fan_in * fan_out
+        coefs.append(theta[start:middle].reshape(fan_in, fan_out))
+        start = middle + fan_out
+        intercepts.append(theta[middle:start])
+    return coefs, intercepts
+
+
+def pack(
+    coefs: Any,
+    intercepts: Any,
+    widths: Sequence[int],
+    dtype: Any,
+    names: tuple[str, str] = ("coefs_", "intercepts_"),
+) -> np.ndarray:
+    """A new θ from arrays that a user gave; ValueError names the one that is wrong."""
+    theta = empty(widths, dtype)
+    groups = zip(names, (coefs, intercepts), views(theta, widths), strict=True)
+    for name, given, targets in groups:
+        if not isinstance(given, (list, tuple)) or len(given) != len(targets):
+            got = f"{type(given).__name__}"
+            if isinstance(given, (list, tuple)):
+                got += f" of length {len(given)}"
+            raise ValueError(
+                f"{name} must be a list of {len(targets)} arrays, one per layer;"
+                f" got {got}."
+            )
+        for i, (value, target) in enumerate(zip(given, targets, strict=True)):
+            _fill(target, value, f"{name}[{i}]")
+    return theta
+
+
+def _fill(target: np.ndarray, value: Any, name: str) -> None:
+    """Copy value into target if it is an array of real, finite numbers of its shape."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = np.asarray(value, dtype=object)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must hold real numbers; got dtype {array.dtype}.")
+    if array.shape != target.shape:
+        raise ValueError(
+            f"{name} must have shape {target.shape}; got shape {array.shape}."
+        )
+    with np.errstate(over="ignore"):  # reported as infinity just below
+        target[...] = array
+    if not np.isfinite(target).all():
+        raise ValueError(f"{name} contains NaN or infinity as {target.dtype}.")

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The sgd and adam solvers: one call of the core per fit, and what surrounds it.
+
+The state of training lives where scikit-learn has it, in fitted attributes (``t_``,
+``best_loss_`` ...) and in ``_optimizer``, so that there is one copy to save and to
+go on from. Nothing here changes the estimator: the caller commits what is returned.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ._data import Data
+
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large"
+    " values and need to be preprocessed."
+)
+
+
+@dataclass
+class Optimizer:
+    """What the next partial_fit goes on from; names as scikit-learn's optimizers.
+
+    Settings are those of the call that began it: scikit-learn's partial_fit does not
+    look at the estimator's parameters again either.
+    """
+
+    solver: str
+    lr_schedule: str
+    learning_rate_init: float
+    power_t: float
+    momentum: float
+    nesterov: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    learning_rate: float
+    t: int  # updates made
+    moments: np.ndarray  # (1, size): velocity; (2, size): first and second moment
+    dropout_seed: int | None = None
+
+    @classmethod
+    def begin(cls, estimator: Any, theta: np.ndarray) -> "Optimizer":
+        """Before the first update."""
+        n_moments = 2 if estimator.solver == "adam" else 1
+        return cls(
+            solver=estimator.solver,
+            lr_schedule=estimator.learning_rate,
+            learning_rate_init=float(estimator.learning_rate_init),
+            power_t=float(estimator.power_t),
+            momentum=float(estimator.momentum),
+            nesterov=bool(estimator.nesterovs_momentum),
+            beta_1=float(estimator.beta_1),
+            beta_2=float(estimator.beta_2),
+            epsilon=float(estimator.epsilon),
+            learning_rate=float(estimator.learning_rate_init),
+            t=0,
+            moments=np.zeros((n_moments, theta.size), theta.dtype),
+        )
+
+    def copy(self, dtype: Any) -> "Optimizer":
+        """One to train with, so that a failure leaves this one as it is."""
+        return replace(self, moments=self.moments.astype(dtype))
+
+    def settings(self) -> dict[str, Any]:
+        """The part of the core's settings that is the optimizer's."""
+        return {
+            "solver": self.solver,
+            "learning_rate": self.lr_schedule,
+            "learning_rate_init": self.learning_rate_init,
+            "power_t": self.power_t,
+            "momentum": self.momentum,
+            "nesterovs_momentum": self.nesterov,
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "dropout_seed": self.dropout_seed or 0,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """The part of the core's state that is the optimizer's."""
+        return {"learning_rate": self.learning_rate, "n_updates": self.t}
+
+    def draw_dropout_seed(self, random_state: np.random.RandomState) -> None:
+        """Once per optimizer: later calls go on counting in the same masks."""
+        if self.dropout_seed is None:
+            highest = np.iinfo(np.int64).max
+            self.dropout_seed = int(random_state.randint(highest, dtype=np.int64))
+
+
+def train(
+    estimator: Any,
+    net: Any,
+    theta: np.ndarray,
+    data: Data,
+    *,
+    validation_weight: np.ndarray | None,
+    dropout: tuple[float, ...] | None,
+    random_state: np.random.RandomState,
+    resume: bool,
+    incremental: bool,
+    count_threads: Callable[[int], int],
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Train θ in place.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Read, not changed.
+    data : Data
+        With the weights that training uses.
+    validation_weight : ndarray of shape (n_samples,) or None
+        The weights of the validation score, which leaves class weights out.
+    resume : bool
+        Go on from the estimator's counters and curves.
+    incremental : bool
+        One epoch with the estimator's optimizer: partial_fit.
+    count_threads : callable
+        Number of threads for a batch of so many rows.
+
+    Returns
+    -------
+    theta : ndarray of shape (size,)
+        θ, or that of the best epoch under early stopping.
+    attributes : dict
+        What the fit adds to the estimator.
+    """
+    if estimator.early_stopping and incremental:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    held_out = best = None
+    if estimator.early_stopping:
+        data, held_out = _split(estimator, data, validation_weight, random_state)
+        best = theta.copy()
+
+    before = _History.of(estimator if resume else None)
+    optimizer = getattr(estimator, "_optimizer", None) if incremental else None
+    if optimizer is None:
+        optimizer = Optimizer.begin(estimator, theta)
+    else:
+        optimizer = optimizer.copy(theta.dtype)
+    if dropout is not None:
+        optimizer.draw_dropout_seed(random_state)
+
+    batch_size = _batch_size(estimator.batch_size, len(data.X))
+    result = net.train(
+        theta,
+        optimizer.moments,
+        *data,
+        settings={
+            **optimizer.settings(),
+            "alpha": float(estimator.alpha),
+            "batch_size": batch_size,
+            "max_iter": 1 if incremental else int(min(estimator.max_iter, 2**62)),
+            "tol": float(estimator.tol),
+            "n_iter_no_change": float(estimator.n_iter_no_change),
+            "dropout": dropout,
+            "score": estimator._validation_score,
+            "n_threads": count_threads(batch_size),
+            "advance_generator": _caller_sees(estimator.random_state),
+        },
+        state={**optimizer.state(), **before.state()},
+        validation=held_out,
+        best_parameters=best,
+        bit_generator=random_state._bit_generator if estimator.shuffle else None,
+        on_epoch=_reporter(estimator) if estimator.verbose else None,
+    )
+    optimizer.learning_rate, optimizer.t = result["learning_rate"], result["n_updates"]
+    _say_how_it_ended(estimator, result, incremental)
+    attributes = {
+        **before.attributes(result, estimator.early_stopping),
+        "_optimizer": optimizer,
+    }
+    # A warm fit that beats no earlier score ends with its last weights: the best ones
+    # are not kept from fit to fit (scikit-learn's are an alias of coefs_).
+    beaten = any(score > before.best_score for score in result["scores"])
+    if best is not None and (beaten or not resume):
+        theta = best
+    return theta, attributes
+
+
+@dataclass
+class _History:
+    """What earlier fits saw, where one goes on from them."""
+
+    t: int = 0
+    no_improvement: int = 0
+    best_loss: float = math.inf
+    best_score: float = -math.inf
+    losses: Sequence[float] = ()
+    scores: Sequence[float] = ()
+
+    @classmethod
+    def of(cls, estimator: Any) -> "_History":
+        """Of a fitted estimator, or of None; what it lacks begins afresh."""
+        names = {
+            "t": "t_",
+            "no_improvement": "_no_improvement_count",
+            "best_loss": "best_loss_",
+            "best_score": "best_validation_score_",
+            "losses": "loss_curve_",
+            "scores": "validation_scores_",
+        }
+        found = {name: getattr(estimator, names[name], None) for name in names}
+        return cls(**{name: v for name, v in found.items() if v is not None})
+
+    def state(self) -> dict[str, Any]:
+        """The part of the core's state that is not the optimizer's."""
+        return {
+            "n_seen": self.t,
+            "no_improvement": self.no_improvement,
+            "best_loss": self.best_loss,
+            "best_score": self.best_score,
+        }
+
+    def attributes(
+        self, result: dict[str, Any], early_stopping: bool
+    ) -> dict[str, Any]:
+        """Fitted attributes after the core's call."""
+        losses = result["loss_curve"]
+        attributes = {
+            "n_iter_": len(losses),
+            "t_": result["n_seen"],
+            "loss_curve_": [*self.losses, *losses],
+            "best_loss_": result["best_loss"],
+            "validation_scores_": None,
+            "best_validation_score_": None,
+            "_no_improvement_count": result["no_improvement"],
+        }
+        if losses:  # not so when interrupted in the first epoch
+            attributes["loss_"] = losses[-1]
+        if early_stopping:
+            attributes["best_loss_"] = None
+            attributes["validation_scores_"] = [*self.scores, *result["scores"]]
+            attributes["best_validation_score_"] = result["best_score"]
+        return attributes
+
+
+def _say_how_it_ended(
+    estimator: Any, result: dict[str, Any], incremental: bool
+) -> None:
+    """Scikit-learn's error and warnings."""
+    if result["stop"] == "not_finite":
+        epoch = result["first_bad_epoch"]
+        raise ValueError(
+            f"{NOT_FINITE} The weights were first non-finite in epoch {epoch}."
+        )
+    if result["stop"] == "interrupted":
+        warnings.warn("Training interrupted by user.", stacklevel=2)
+    elif result["stop"] == "max_iter" and not incremental:
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter})"
+            " reached and the optimization hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+def _split(
+    estimator: Any,
+    data: Data,
+    validation_weight: np.ndarray | None,
+    random_state: np.random.RandomState,
+) -> tuple[Data, Data]:
+    """Rows to train on and rows to validate on."""
+    from sklearn.model_selection import train_test_split
+
+    training, held_out = train_test_split(
+        np.arange(len(data.X)),
+        random_state=random_state,
+        test_size=estimator.validation_fraction,
+        stratify=estimator._stratify(data.y),
+    )
+    if len(held_out) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' "
+            "or the size of your dataset."
+        )
+    validation = data._replace(weight=validation_weight).rows(held_out)
+    if validation.weight is not None and not validation.weight.any():
+        # No score can be computed: scikit-learn's metrics say so in these words.
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return data.rows(training), validation
+
+
+def _batch_size(batch_size: Any, n_rows: int) -> int:
+    if batch_size == "auto":
+        return min(200, n_rows)
+    if batch_size > n_rows:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than "
+            "sample size. It is going to be clipped",
+            stacklevel=2,
+        )
+    return int(min(batch_size, n_rows))
+
+
+def _caller_sees(random_state: Any) -> bool:
+    """Whether the generator outlives the fit where the caller can draw from it."""
+    return random_state is None or isinstance(random_state, np.random.RandomState)
+
+
+def _reporter(estimator: Any) -> Callable[[dict[str, Any]], None]:
+    """Prints what scikit-learn prints under ``verbose``."""
+    subject = "Validation score" if estimator.early_stopping else "Training loss"
+
+    def report(epoch: dict[str, Any]) -> None:
+        print(f"Iteration {epoch['n_iter']}, loss = {epoch['loss']:.8f}")
+        if epoch["score"] is not None:
+            print(f"Validation score: {epoch['score']:f}")
+        if epoch["event"]:
+            rate = epoch["learning_rate"]
+            ending = {
+                "stop": "Stopping.",
+                "learning_rate_too_small": "Learning rate too small. Stopping.",
+                "learning_rate_lowered": f"Setting learning rate to {rate:f}",
+            }[epoch["event"]]
+            print(
+                f"{subject} did not improve more than tol={estimator.tol:f} for"
+                f" {estimator.n_iter_no_change} consecutive epochs. {ending}"
+            )
+
+    return report

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A C program that trains networks with nothing but nnfast.h.
+ *
+ * For every instruction set of this CPU, both real types and two networks: the
+ * gradient is the slope of the objective, Adam learns a task that no linear model
+ * can, and neither threads nor neighbouring rows change a bit. Prints how many facts
+ * held; exits 0 only when all did.
+ */
+#include "nnfast.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 50, INPUTS = 2, MOST = 128 }; /* MOST: the longest θ here */
+
+struct task {
+    const char *name;
+    struct nnf_net net;
+    bool labels; /* targets are class numbers */
+};
+
+static const struct task tasks[] = {
+    {"binary",
+     {.n_layers = 2,
+      .widths = (const size_t[]){INPUTS, 8, 1},
+      .activations = (const enum nnf_activation[]){NNF_TANH, NNF_LOGISTIC},
+      .loss = NNF_LOG_LOSS},
+     false},
+    {"classes",
+     {.n_layers = 3,
+      .widths = (const size_t[]){INPUTS, 9, 5, 2},
+      .activations = (const enum nnf_activation[]){NNF_GELU, NNF_TANH, NNF_SOFTMAX},
+      .loss = NNF_LOG_LOSS},
+     true},
+};
+
+/* One task in one real type on one instruction set; the arrays hold that type. */
+struct bench {
+    const struct task *task;
+    const struct nnf_kernels *kernels;
+    enum nnf_real real;
+    size_t size; /* of one number */
+    void *inputs, *targets;
+    struct nnf_data data;
+};
+
+static size_t passed, failed;
+
+static void
+check(const struct bench *b, bool fact, const char *what)
+{
+    if (fact) {
+        passed++;
+        return;
+    }
+    failed++;
+    printf("FAILED: %s, %s, %s: %s\n", b->task->name, nnf_kernels_isa(b->kernels),
+           b->real == NNF_FLOAT32 ? "float32" : "float64", what);
+}
+
+/* Aligned memory of that many bytes, all ones: read before written, it is NaN. */
+static void *
+allocate(size_t bytes)
+{
+    void *memory = NULL;
+
+    if (bytes > 0) {
+        size_t whole = (bytes + NNF_ALIGNMENT - 1) / NNF_ALIGNMENT * NNF_ALIGNMENT;
+        memory = aligned_alloc(NNF_ALIGNMENT, whole);
+    }
+    if (memory == NULL) {
+        printf("FAILED: no workspace of %zu bytes\n", bytes);
+        exit(1);
+    }
+    memset(memory, 0xff, bytes);
+    return memory;
+}
+
+static double
+get(const struct bench *b, const void *array, size_t i)
+{
+    return b->real == NNF_FLOAT32 ? (double)((const float *)array)[i]
+                                  : ((const double *)array)[i];
+}
+
+static void
+put(const struct bench *b, void *array, size_t i, double x)
+{
+    if (b->real == NNF_FLOAT32) {
+        ((float *)array)[i] = (float)x;
+    }
+    else {
+        ((double *)array)[i] = x;
+    }
+}
+
+/* Uniform in [-1, 1), and a float32 too: both real types get the same numbers. */
+static double
+uniform(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 41) * 0x1p-22 - 1;
+}
+
+static void
+draw(const struct bench *b, void *array, size_t n, uint64_t seed, double scale)
+{
+    for (size_t i = 0; i < n; i++) {
+        put(b, array, i, scale * uniform(&seed));
+    }
+}
+
+/* XOR of the signs of two coordinates. */
+static void
+bench_begin(struct bench *b)
+{
+    static int64_t labels[ROWS];
+
+    b->size = b->real == NNF_FLOAT32 ? sizeof(float) : sizeof(double);
+    b->inputs = allocate(ROWS * INPUTS * b->size);
+    b->targets = allocate(ROWS * b->size);
+    draw(b, b->inputs, ROWS * INPUTS, 1, 1);
+    for (size_t i = 0; i < ROWS; i++) {
+        double x = get(b, b->inputs, INPUTS * i), y = get(b, b->inputs, INPUTS * i + 1);
+        labels[i] = x * y > 0;
+        put(b, b->targets, i, (double)labels[i]);
+    }
+    b->data = (struct nnf_data){
+        .n_rows = ROWS,
+        .inputs = b->inputs,
+        .targets = b->task->labels ? NULL : b->targets,
+        .labels = b->task->labels ? labels : NULL,
+    };
+}
+
+static void
+bench_end(struct bench *b)
+{
+    free(b->inputs);
+    free(b->targets);
+}
+
+static double
+objective(const struct bench *b, const void *theta, void *gradient)
+{
+    const struct nnf_net *net = &b->task->net;
+    void *work = allocate(nnf_gradient_workspace(net, b->kernels, ROWS, 1));
+    double value = NAN;
+
+    check(b,
+          nnf_gradient(net, b->kernels, theta, &b->data, 0.1, gradient, &value, 1, NULL,
+                       work),
+          "a gradient that nobody stops is computed");
+    free(work);
+    return value;
+}
+
+/* At the step h a central difference of doubles is wrong by about h² in the
+ * objective's third derivative and 1e-16 / h in its rounding: 1e-10 at 1e-5. In
+ * floats it would drown in rounding, so they are held against the doubles: their
+ * 50 terms differ by some units of 6e-8. */
+static void
+check_gradient(const struct bench *b)
+{
+    const size_t n = nnf_net_size(&b->task->net);
+    struct bench exact = *b;
+    double theta[MOST], slope[MOST], ignored[MOST], worst = 0;
+    const double h = 1e-5, tolerance = b->real == NNF_FLOAT32 ? 2e-6 : 1e-8;
+    void *theta_b = allocate(n * b->size), *gradient = allocate(n * b->size);
+
+    exact.real = NNF_FLOAT64;
+    exact.kernels = nnf_kernels_find(nnf_kernels_isa(b->kernels), NNF_FLOAT64);
+    bench_begin(&exact);
+    draw(&exact, theta, n, 2, 1);
+    for (size_t i = 0; i < n; i++) {
+        double x = theta[i];
+        theta[i] = x + h;
+        slope[i] = objective(&exact, theta, ignored);
+        theta[i] = x - h;
+        slope[i] = (slope[i] - objective(&exact, theta, ignored)) / (2 * h);
+        theta[i] = x;
+    }
+    bench_end(&exact);
+
+    draw(b, theta_b, n, 2, 1);
+    objective(b, theta_b, gradient);
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs(get(b, gradient, i) - slope[i]));
+    }
+    check(b, worst < tolerance, "the gradient is the objective's slope");
+    free(theta_b);
+    free(gradient);
+}
+
+/* θ after so many epochs of Adam in batches that do not divide the rows. */
+static struct nnf_training
+train(const struct bench *b, void *theta, size_t max_epochs, size_t n_threads)
+{
+    const struct nnf_net *net = &b->task->net;
+    const size_t n = nnf_net_size(net), moments = nnf_solver_moments(NNF_ADAM);
+    struct nnf_training training = {
+        .solver = NNF_ADAM,
+        .learning_rate_init = 0.02,
+        .beta_1 = 0.9,
+        .beta_2 = 0.999,
+        .epsilon = 1e-8,
+        .alpha = 1e-4,
+        .batch_size = 16,
+        .max_epochs = max_epochs,
+        .n_iter_no_change = INFINITY,
+        .n_threads = n_threads,
+    };
+    void *state = allocate(moments * n * b->size), *work;
+
+    memset(state, 0, moments * n * b->size);
+    draw(b, theta, n, 3, 0.5);
+    nnf_training_begin(&training);
+    check(b, nnf_training_check(net, &training) == NULL, "the settings act together");
+    work = allocate(nnf_train_workspace(net, b->kernels, &training, ROWS));
+    nnf_train(net, b->kernels, &training, &b->data, theta, state, NULL, work);
+    free(state);
+    free(work);
+    return training;
+}
+
+static void
+predict(const struct bench *b, const void *theta, size_t first, size_t n_rows,
+        size_t n_threads, void *outputs)
+{
+    const struct nnf_net *net = &b->task->net;
+    const char *inputs = (const char *)b->inputs + first * INPUTS * b->size;
+    void *work = allocate(nnf_predict_workspace(net, b->kernels, n_rows, n_threads));
+
+    check(b,
+          nnf_predict(net, b->kernels, theta, n_rows, inputs, outputs, n_threads, NULL,
+                      work),
+          "a prediction that nobody stops is made");
+    free(work);
+}
+
+static void
+check_training(const struct bench *b)
+{
+    const struct nnf_net *net = &b->task->net;
+    const size_t n = nnf_net_size(net), h = net->widths[net->n_layers];
+    const size_t row = h * b->size;
+    void *theta = allocate(n * b->size), *again = allocate(n * b->size);
+    char *outputs = allocate(ROWS * row), *alone = allocate(ROWS * row);
+    struct nnf_training done;
+    size_t right = 0;
+
+    train(b, theta, 5, 1);
+    train(b, again, 5, 2);
+    check(b, memcmp(theta, again, n * b->size) == 0, "two threads give the same bits");
+
+    done = train(b, theta, 300, 1);
+    check(b, done.stop == NNF_STOP_MAX_EPOCHS && done.n_epochs == 300,
+          "every epoch is trained");
+    check(b, done.n_updates == 300 * 4 && done.n_seen == 300 * ROWS,
+          "steps and rows are counted");
+    check(b, done.loss < 0.1, "the loss is low in the end");
+
+    predict(b, theta, 0, ROWS, 1, outputs);
+    for (size_t i = 0; i < ROWS; i++) {
+        bool one = get(b, outputs, i * h + h - 1) > 0.5;
+        right += one == (get(b, b->targets, i) > 0.5);
+        predict(b, theta, i, 1, 1, alone + i * row);
+    }
+    check(b, right >= ROWS - 1, "the task is learnt");
+    check(b, memcmp(outputs, alone, ROWS * row) == 0, "a row alone has the same bits");
+    predict(b, theta, 0, ROWS, 2, alone);
+    check(b, memcmp(outputs, alone, ROWS * row) == 0, "two threads predict the same");
+    free(theta);
+    free(again);
+    free(outputs);
+    free(alone);
+}
+
+int
+main(void)
+{
+    const char *isa;
+
+    for (size_t i = 0; (isa = nnf_isa_name(i)) != NULL; i++) {
+        for (size_t j = 0; j < 2 * sizeof(tasks) / sizeof(tasks[0]); j++) {
+            struct bench b = {.task = &tasks[j / 2],
+                              .real = j % 2 == 0 ? NNF_FLOAT32 : NNF_FLOAT64};
+            b.kernels = nnf_kernels_find(isa, b.real);
+            if (b.kernels == NULL) {
+                continue; /* not on this CPU */
+            }
+            check(&b, nnf_net_check(&b.task->net) == NULL, "the network is sound");
+            check(&b, nnf_net_size(&b.task->net) <= MOST, "the network is small");
+            bench_begin(&b);
+            check(&b, nnf_data_check(&b.task->net, &b.data) == NULL, "so are its data");
+            check_gradient(&b);
+            check_training(&b);
+            bench_end(&b);
+        }
+    }
+    printf("%zu passed, %zu failed\n", passed, failed);
+    return passed == 0 || failed != 0;
+}

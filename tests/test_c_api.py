@@ -1,0 +1,103 @@
+"""The C core without Python: nnfast.h alone, and programs that use it."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shell import run
+
+ROOT = Path(__file__).resolve().parents[1]
+CC = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+CSRC = ROOT / "csrc"
+HEADERS = sorted(CSRC.rglob("*.h"))
+SANITIZERS = "-fsanitize=address,undefined"
+PROGRAMS = sorted(path.stem for path in ROOT.glob("tests/c/*.c"))
+
+needs_elf = pytest.mark.skipif(sys.platform != "linux", reason="reads ELF objects")
+
+
+def can_build(language, *flags):
+    """Whether the compiler makes a program of that language with those flags."""
+    command = [*CC, *flags, "-x", language, "-", "-o", os.devnull]
+    program = "int main(void) { return 0; }"
+    done = subprocess.run(command, input=program, capture_output=True, text=True)
+    return done.returncode == 0
+
+
+def build(folder, **environment):
+    run(sys.executable, ROOT / "tests/c/build.py", folder, **environment)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The core's objects and the programs, compiled with the flags of the wheel."""
+    return build(tmp_path_factory.mktemp("c"))
+
+
+@pytest.fixture(scope="module")
+def sanitized(tmp_path_factory):
+    if not can_build("c", SANITIZERS):
+        pytest.skip("the compiler has no sanitizers here")
+    return build(tmp_path_factory.mktemp("sanitized"), NNFAST_SANITIZE="1")
+
+
+@pytest.mark.parametrize("folder", ["built", "sanitized"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_all_facts_of_the_c_programs_hold(program, folder, request):
+    said = run(request.getfixturevalue(folder) / program)
+    assert re.search(r"^[1-9]\d* passed, 0 failed$", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=lambda path: path.name)
+def test_every_header_compiles_alone(header):
+    strict = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-psabi"]
+    strict += ["-Wno-unused-function"]
+    includes = ["-isystem", sysconfig.get_path("include"), "-isystem", np.get_include()]
+    run(*CC, *strict, *includes, "-I", CSRC, "-fsyntax-only", "-x", "c", header)
+
+
+def test_the_public_header_is_cplusplus_too():
+    if not can_build("c++"):
+        pytest.skip("no C++ compiler here")
+    strict = ["-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    source = '#include "nnfast.h"\n#include "nnfast.h"\n'
+    run(*CC, *strict, "-I", CSRC, "-fsyntax-only", "-x", "c++", "-", source=source)
+
+
+def symbols(folder):
+    """(object, name, section) of every symbol of the core; undefined ones: *UND*."""
+    objects = [path for path in folder.glob("*/*.o") if path.parent.name != "program"]
+    assert objects
+    for path in objects:
+        for line in run("nm", "--format=sysv", path).splitlines():
+            fields = [field.strip() for field in line.split("|")]
+            if len(fields) == 7 and fields[0] != "Name":
+                yield path.name, fields[0], fields[6]
+
+
+@needs_elf
+def test_the_core_keeps_no_mutable_globals(built):
+    mutable = re.compile(r"\.(data(?!\.rel\.ro)|bss|tdata|tbss)|\*COM\*")
+    assert [symbol for symbol in symbols(built) if mutable.match(symbol[2])] == []
+
+
+@needs_elf
+def test_the_core_calls_nothing_but_memory_math_and_threads(built):
+    """So it allocates and prints nothing, reads no environment, ends no process."""
+    found = list(symbols(built))
+    own = {name for _, name, section in found if section != "*UND*"}
+    allowed = re.compile(
+        r"mem(cmp|cpy|move|set)|str(cmp|len)|(exp|log|log1p|pow|sqrt)f?"
+        r"|pthread_\w+|sched_yield|sigfillset"
+        # What the compiler asks for: CPUID, the stack's guard, position independence.
+        r"|__cpu_(model|indicator_init)|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_"
+    )
+    wanted = {name for _, name, _ in found} - own
+    assert {name for name in wanted if not allowed.fullmatch(name)} == set()

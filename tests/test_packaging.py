@@ -1,0 +1,122 @@
+"""The distribution: what is in it, that it installs, and how little it drags in."""
+
+import importlib.metadata
+import re
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+from shell import run
+
+import nnfast
+
+ROOT = Path(__file__).resolve().parents[1]
+
+needs_elf = pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file")
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    """A folder with the sdist and the wheel that was built from the unpacked sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist):
+    (path,) = dist.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def module(wheel, tmp_path_factory):
+    """The compiled module, taken out of the wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    (path,) = folder.glob("nnfast/_core.*.so")
+    return path
+
+
+def test_the_version_has_one_source():
+    assert nnfast.__version__ == importlib.metadata.version("nnfast")
+
+
+def test_the_sdist_can_be_tested_and_benchmarked(dist):
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    here = [
+        path
+        for folder in ["benchmarks", "csrc", "nnfast", "tests"]
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in {".c", ".h", ".py", ".pyi", ".typed"}
+    ]
+    assert {path.relative_to(ROOT).as_posix() for path in here} <= names
+    assert {"LICENSE", "README.md", "pyproject.toml", "setup.py"} <= names
+
+
+def test_the_wheel_is_small_and_complete(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    package = {name for name in names if name.startswith("nnfast/")}
+    source = {f"nnfast/{path.name}" for path in (ROOT / "nnfast").glob("*.py*")}
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    assert package == source | {"nnfast/py.typed", f"nnfast/_core{suffix}"}
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    assert wheel.stat().st_size < 2_000_000
+
+
+def test_the_wheel_installs_and_trains(wheel, tmp_path):
+    """In a fresh environment that borrows only NumPy, SciPy and scikit-learn."""
+    venv.create(tmp_path, with_pip=False)
+    python = tmp_path / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    run(*pip, "--no-deps", "--no-index", wheel)
+    (site,) = tmp_path.glob("lib/python*/site-packages")
+    # A path in a .pth file comes after the folder that the file is in.
+    (site / "borrowed.pth").write_text(sysconfig.get_path("platlib"))
+    program = """if True:
+        import nnfast
+        X = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+        y = ["even", "odd", "odd", "even"]
+        model = nnfast.MLPClassifier((8,), learning_rate_init=0.05, random_state=0)
+        print(nnfast.__file__, *model.fit(X * 10, y * 10).predict(X))
+    """
+    path, *predicted = run(python, "-I", "-c", program, cwd=tmp_path).split()
+    assert Path(path).is_relative_to(site)
+    assert predicted == ["even", "odd", "odd", "even"]
+
+
+@needs_elf
+def test_the_module_links_only_the_c_library(module):
+    needed = re.findall(r"\(NEEDED\).*\[(.+)\]", run("readelf", "-d", module))
+    assert [name for name in needed if not re.match(r"lib(c|m|pthread)\.", name)] == []
+
+
+@needs_elf
+def test_the_module_exports_only_its_init_function(module):
+    exported = run("nm", "--dynamic", "--defined-only", module).split()
+    assert exported[2::3] == ["PyInit__core"]
+
+
+def test_importing_stays_light():
+    """Beyond what sklearn.base needs, heavy modules wait until they are used."""
+    heavy = {
+        "scipy.optimize",
+        "sklearn.metrics",
+        "sklearn.model_selection",
+        "sklearn.preprocessing",
+    }
+    program = f"""if True:
+        import sys, sklearn.base
+        before = set(sys.modules)
+        import nnfast
+        print(*{heavy!r} & (set(sys.modules) - before))
+    """
+    assert run(sys.executable, "-I", "-c", program).split() == []
