@@ -69,6 +69,9 @@ def core_units(compiler: list[str]) -> list[Unit]:
         if f"#define {macro} 1" in target:
             isas |= more
 
+    if "neon" in isas:
+        del isas["base"]  # the same on AArch64; the dispatcher knows
+
     # The kernels come first: they take longest, and all cores should end together.
     units = []
     for isa, flags in reversed(isas.items()):

@@ -30,6 +30,12 @@ nnf_activation_name(enum nnf_activation activation)
     return nnf_activation_facts[activation].name;
 }
 
+bool
+nnf_activation_is_hidden(enum nnf_activation activation)
+{
+    return nnf_activation_facts[activation].hidden;
+}
+
 enum nnf_activation
 nnf_activation_find(const char *name)
 {

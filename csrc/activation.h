@@ -12,7 +12,7 @@
 struct nnf_activation_facts {
     const char *name;
     bool hidden;   /* a hidden layer can have it */
-    bool positive; /* its values are never zero or less */
+    bool positive; /* its values are never negative, and zero by underflow only */
 };
 
 extern const struct nnf_activation_facts nnf_activation_facts[NNF_ACTIVATIONS];

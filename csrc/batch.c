@@ -1,46 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "batch.h"
 
-void
-nnf_crew_begin(struct nnf_crew *crew)
-{
-    crew->work = 0;
-    crew->outside = nnf_float_enter();
-    nnf_team_start(&crew->team);
-}
-
-void
-nnf_crew_end(struct nnf_crew *crew)
-{
-    nnf_team_stop(&crew->team);
-    nnf_float_leave(crew->outside);
-}
+/* Summing a weight takes about as long as a floating-point addition. */
+#define WEIGHT_NANOSECONDS 2.0
 
 bool
-nnf_crew_stopped(struct nnf_crew *crew, const struct nnf_kernels *kernels, double work)
+nnf_batch_weight(const struct nnf_batch *batch, struct nnf_crew *crew, double *weight)
 {
-    bool stop;
+    const void *weights = batch->data->weights;
+    bool counts = false;
 
-    crew->work += work;
-    if (crew->work < kernels->poll_work * (double)crew->team.n_workers) {
-        return false;
+    *weight = (double)batch->n;
+    if (weights == NULL) {
+        return true;
     }
-    crew->work = 0;
-    if (crew->poll->call == NULL) {
-        return false;
+    *weight = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        size_t row = batch->order == NULL ? batch->row + i : batch->order[i];
+        double each = real_at(crew->kernels->real, weights, row);
+
+        counts = counts || each != 0;
+        *weight += each;
     }
-    nnf_float_leave(crew->outside);
-    stop = crew->poll->call(crew->poll->context) != 0;
-    crew->outside = nnf_float_enter();
-    return stop;
+    nnf_crew_stopped(crew, 0,
+                     nnf_crew_time(crew, WEIGHT_NANOSECONDS) * (double)batch->n);
+    return counts;
 }
 
-size_t
-nnf_crew_samples(const struct nnf_crew *crew, const struct nnf_plan *plan)
+/* Samples that the crew may take through a layer between two polls. */
+static size_t
+samples_at_once(const struct nnf_crew *crew, const struct nnf_plan *plan)
 {
     double workers = (double)crew->team.n_workers;
-    double samples = plan->kernels->poll_work * workers / plan->row_work;
-    size_t least = 4 * plan->kernels->lanes * crew->team.n_workers;
+    double samples = crew->kernels->poll_work / plan->largest_layer * workers;
+    size_t least = plan->kernels->lanes * crew->team.n_workers;
 
     if (samples >= (double)plan->tile_rows) {
         return plan->tile_rows;
@@ -48,89 +41,64 @@ nnf_crew_samples(const struct nnf_crew *crew, const struct nnf_plan *plan)
     return round_up(max_size((size_t)samples, least), plan->kernels->lanes);
 }
 
-double
-nnf_batch_weight(const struct nnf_batch *batch, enum nnf_real real)
-{
-    const void *weights = batch->data->weights;
-    double sum = 0;
-
-    if (weights == NULL) {
-        return (double)batch->n;
-    }
-    for (size_t i = 0; i < batch->n; i++) {
-        size_t row = batch->order == NULL ? i : batch->order[i];
-
-        sum += real == NNF_FLOAT64 ? ((const double *)weights)[row]
-                                   : (double)((const float *)weights)[row];
-    }
-    return sum;
-}
-
 /* Samples: load, forward, backward. */
 
 struct samples_task {
     const struct nnf_plan *plan;
+    struct nnf_crew *crew;
     const struct nnf_batch *batch;
     const void *parameters; /* null: load only */
     const struct nnf_tile *tile;
-    bool load;
+    bool load, backward;
     size_t row;        /* of the batch, at the tile's first sample */
     size_t n;          /* rows in the tile */
     size_t begin, end; /* samples of the tile to work on */
 };
 
+static bool
+load_span(const struct samples_task *task, const struct nnf_span *span)
+{
+    const size_t *order = task->batch->order;
+    size_t row = task->row + span->first;
+
+    return nnf_pass_load(task->plan, task->batch->data,
+                         order == NULL ? NULL : order + row, task->batch->row + row,
+                         min_size(span->n, task->n - span->first), span);
+}
+
 static void
 work_on_samples(void *context, size_t worker, size_t n_workers)
 {
     const struct samples_task *task = context;
-    const struct nnf_plan *plan = task->plan;
-    const struct nnf_batch *batch = task->batch;
-    size_t lanes = plan->kernels->lanes, first, last, n;
+    size_t lanes = task->plan->kernels->lanes, first, last;
+    struct nnf_span span = {.tile = task->tile, .crew = task->crew, .worker = worker};
+    struct nnf_dropout dropout = task->batch->dropout;
 
     nnf_share((task->end - task->begin) / lanes, worker, n_workers, &first, &last);
-    n = (last - first) * lanes;
-    first = task->begin + first * lanes;
-    if (n == 0) {
+    span.first = task->begin + first * lanes;
+    span.n = (last - first) * lanes;
+    dropout.row = task->row;
+    if (span.n == 0 || (task->load && !load_span(task, &span)) ||
+        task->parameters == NULL) {
         return;
     }
-    if (task->load) {
-        const size_t *order = batch->order;
-        size_t row = task->row + first;
-
-        nnf_pass_load(plan, batch->data, order == NULL ? NULL : order + row, row,
-                      min_size(n, task->n - first), task->tile, first);
+    if (nnf_pass_forward(task->plan, task->parameters, &span,
+                         task->backward ? &dropout : NULL) &&
+        task->backward) {
+        nnf_pass_backward(task->plan, task->parameters, &span);
     }
-    if (task->parameters == NULL) {
-        return;
-    }
-    if (batch->dropout != NULL) {
-        struct nnf_dropout dropout = *batch->dropout;
-
-        dropout.row = task->row;
-        nnf_pass_forward_training(plan, task->parameters, task->tile, first, n,
-                                  &dropout);
-    }
-    else {
-        nnf_pass_forward_training(plan, task->parameters, task->tile, first, n, NULL);
-    }
-    nnf_pass_backward(plan, task->parameters, task->tile, first, n);
 }
 
 /* All samples of one tile. False: stopped. */
 static bool
-run_samples(struct samples_task *task, struct nnf_crew *crew)
+run_samples(struct samples_task *task)
 {
-    const struct nnf_plan *plan = task->plan;
-    size_t all = round_up(task->n, plan->kernels->lanes);
-    size_t at_once = nnf_crew_samples(crew, plan);
-    double row_work = task->parameters == NULL ? (double)plan->net->widths[0]
-                                               : plan->row_work * (2.0 / 3.0);
+    size_t all = round_up(task->n, task->plan->kernels->lanes);
+    size_t at_once = samples_at_once(task->crew, task->plan);
 
     for (task->begin = 0; task->begin < all; task->begin = task->end) {
         task->end = min_size(all, task->begin + at_once);
-        nnf_team_run(&crew->team, work_on_samples, task);
-        if (nnf_crew_stopped(crew, plan->kernels,
-                             row_work * (double)(task->end - task->begin))) {
+        if (!nnf_crew_run(task->crew, work_on_samples, task)) {
             return false;
         }
     }
@@ -141,6 +109,7 @@ run_samples(struct samples_task *task, struct nnf_crew *crew)
 
 struct gradient_task {
     const struct nnf_plan *plan;
+    struct nnf_crew *crew;
     const struct nnf_tile *tile;
     size_t n;
     size_t begin, end; /* entries of θ to work on */
@@ -152,27 +121,25 @@ static void
 work_on_gradient(void *context, size_t worker, size_t n_workers)
 {
     const struct gradient_task *task = context;
+    const struct nnf_span span = {task->tile, 0, task->n, task->crew, worker};
     size_t first, last;
 
     nnf_share(task->end - task->begin, worker, n_workers, &first, &last);
-    nnf_pass_gradient(task->plan, task->tile, task->n, task->begin + first,
-                      task->begin + last, task->gradient, task->accumulate);
+    nnf_pass_gradient(task->plan, &span, task->begin + first, task->begin + last,
+                      task->gradient, task->accumulate);
 }
 
 static bool
-run_gradient(struct gradient_task *task, struct nnf_crew *crew)
+run_gradient(struct gradient_task *task)
 {
-    const struct nnf_plan *plan = task->plan;
-    double workers = (double)crew->team.n_workers;
-    double entries = plan->kernels->poll_work * workers / (double)task->n;
-    size_t size = plan->n_parameters;
+    double workers = (double)task->crew->team.n_workers;
+    double entries = task->crew->kernels->poll_work * workers / (double)task->n;
+    size_t size = task->plan->n_parameters;
     size_t at_once = entries < (double)size ? (size_t)entries + 1 : size;
 
     for (task->begin = 0; task->begin < size; task->begin = task->end) {
         task->end = at_once < size - task->begin ? task->begin + at_once : size;
-        nnf_team_run(&crew->team, work_on_gradient, task);
-        if (nnf_crew_stopped(crew, plan->kernels,
-                             (double)(task->end - task->begin) * (double)task->n)) {
+        if (!nnf_crew_run(task->crew, work_on_gradient, task)) {
             return false;
         }
     }
@@ -181,72 +148,46 @@ run_gradient(struct gradient_task *task, struct nnf_crew *crew)
 
 /* The batch. */
 
-size_t
-nnf_batch_tiles(const struct nnf_plan *plan, size_t n)
-{
-    return ceil_div(n, plan->tile_rows);
-}
-
 bool
 nnf_batch_gradient(const struct nnf_plan *plan, struct nnf_crew *crew,
                    const struct nnf_batch *batch, const void *parameters,
                    void *gradient, double *loss)
 {
-    size_t n_tiles = nnf_batch_tiles(plan, batch->n);
-
     *loss = 0;
-    for (size_t t = 0; t < n_tiles; t++) {
-        const struct nnf_tile *tile =
-            batch->resident == NULL ? &plan->tile : &batch->resident[t];
+    for (size_t t = 0; t < nnf_plan_tiles(plan, batch->n); t++) {
+        bool loaded = batch->resident != NULL;
+        const struct nnf_tile *tile = loaded ? &batch->resident[t] : &plan->tile;
         size_t row = t * plan->tile_rows;
         size_t n = min_size(plan->tile_rows, batch->n - row);
-        struct samples_task samples = {.plan = plan,
-                                       .batch = batch,
-                                       .parameters = parameters,
-                                       .tile = tile,
-                                       .load = batch->resident == NULL,
-                                       .row = row,
-                                       .n = n};
-        struct gradient_task gradients = {.plan = plan,
-                                          .tile = tile,
-                                          .n = round_up(n, plan->kernels->lanes),
-                                          .gradient = gradient,
-                                          .accumulate = t > 0};
+        struct samples_task samples = {
+            .plan = plan,
+            .crew = crew,
+            .batch = batch,
+            .parameters = parameters,
+            .tile = tile,
+            .load = !loaded,
+            .backward = true,
+            .row = row,
+            .n = n,
+        };
+        struct gradient_task gradients = {
+            .plan = plan,
+            .crew = crew,
+            .tile = tile,
+            .n = round_up(n, plan->kernels->lanes),
+            .gradient = gradient,
+            .accumulate = t > 0,
+        };
 
-        if (!run_samples(&samples, crew)) {
+        if (!run_samples(&samples)) {
             return false;
         }
         *loss += plan->kernels->sum(gradients.n, plan->values);
-        if (!run_gradient(&gradients, crew)) {
+        if (!run_gradient(&gradients)) {
             return false;
         }
     }
     return true;
-}
-
-struct forward_task {
-    const struct nnf_plan *plan;
-    const struct nnf_data *data;
-    const void *parameters;
-    size_t row, n;
-    size_t begin, end;
-};
-
-static void
-work_on_forward(void *context, size_t worker, size_t n_workers)
-{
-    const struct forward_task *task = context;
-    const struct nnf_tile tile = {.input = task->plan->tile.input};
-    size_t lanes = task->plan->kernels->lanes, first, last, n;
-
-    nnf_share((task->end - task->begin) / lanes, worker, n_workers, &first, &last);
-    n = (last - first) * lanes;
-    first = task->begin + first * lanes;
-    if (n > 0) {
-        nnf_pass_load(task->plan, task->data, NULL, task->row + first,
-                      min_size(n, task->n - first), &tile, first);
-        nnf_pass_forward(task->plan, task->parameters, &tile, first, n);
-    }
 }
 
 bool
@@ -254,39 +195,37 @@ nnf_batch_forward(const struct nnf_plan *plan, struct nnf_crew *crew,
                   const struct nnf_data *data, size_t row, size_t n,
                   const void *parameters)
 {
-    struct forward_task task = {plan, data, parameters, row, n, 0, 0};
-    size_t all = round_up(n, plan->kernels->lanes);
-    size_t at_once = nnf_crew_samples(crew, plan);
+    const struct nnf_batch batch = {.data = data, .row = row, .n = n};
+    const struct nnf_tile tile = {.input = plan->tile.input};
+    struct samples_task task = {
+        .plan = plan,
+        .crew = crew,
+        .batch = &batch,
+        .parameters = parameters,
+        .tile = &tile,
+        .load = true,
+        .n = n,
+    };
 
-    for (task.begin = 0; task.begin < all; task.begin = task.end) {
-        task.end = min_size(all, task.begin + at_once);
-        nnf_team_run(&crew->team, work_on_forward, &task);
-        if (nnf_crew_stopped(crew, plan->kernels,
-                             plan->row_work / 3 * (double)(task.end - task.begin))) {
-            return false;
-        }
-    }
-    return true;
+    return run_samples(&task);
 }
 
 struct nnf_tile *
 nnf_batch_plan_resident(const struct nnf_plan *plan, size_t n, struct arena *arena)
 {
     const struct nnf_net *net = plan->net;
-    size_t size = plan->kernels->real_size, n_tiles = nnf_batch_tiles(plan, n);
+    size_t n_tiles = nnf_plan_tiles(plan, n), size = plan->kernels->real_size;
+    size_t width = net->widths[0], outputs = net->widths[net->n_layers];
     struct nnf_tile *tiles = arena_take(arena, n_tiles, sizeof(struct nnf_tile));
+    size_t stride = plan->stride * size;
+    char *input = arena_take_product(arena, n_tiles, width, stride);
+    char *targets = arena_take_product(arena, n_tiles, outputs, stride);
+    char *weights = arena_take_product(arena, n_tiles, 1, stride);
 
-    for (size_t t = 0; t < n_tiles && !arena->overflow; t++) {
-        struct nnf_tile tile = {
-            .input = arena_take(arena, net->widths[0] * size, plan->stride),
-            .targets =
-                arena_take(arena, net->widths[net->n_layers] * size, plan->stride),
-            .weights = arena_take(arena, size, plan->stride),
-        };
-
-        if (tiles != NULL) {
-            tiles[t] = tile;
-        }
+    for (size_t t = 0; tiles != NULL && t < n_tiles; t++) {
+        tiles[t] =
+            (struct nnf_tile){input + t * width * stride,
+                              targets + t * outputs * stride, weights + t * stride};
     }
     return tiles;
 }
@@ -295,16 +234,19 @@ bool
 nnf_batch_load(const struct nnf_plan *plan, struct nnf_crew *crew,
                const struct nnf_batch *batch)
 {
-    for (size_t t = 0; t < nnf_batch_tiles(plan, batch->n); t++) {
+    for (size_t t = 0; t < nnf_plan_tiles(plan, batch->n); t++) {
         size_t row = t * plan->tile_rows;
-        struct samples_task task = {.plan = plan,
-                                    .batch = batch,
-                                    .tile = &batch->resident[t],
-                                    .load = true,
-                                    .row = row,
-                                    .n = min_size(plan->tile_rows, batch->n - row)};
+        struct samples_task task = {
+            .plan = plan,
+            .crew = crew,
+            .batch = batch,
+            .tile = &batch->resident[t],
+            .load = true,
+            .row = row,
+            .n = min_size(plan->tile_rows, batch->n - row),
+        };
 
-        if (!run_samples(&task, crew)) {
+        if (!run_samples(&task)) {
             return false;
         }
     }

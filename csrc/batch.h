@@ -1,46 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * One batch of rows, tile by tile: the sum of its losses and of its gradients, at a θ
- * that nothing changes meanwhile. The work is shared by a team (samples first, then
- * entries of the gradient) and cut into pieces between which poll is asked.
+ * that nothing changes meanwhile. The crew shares the work, samples first, then
+ * entries of the gradient.
  */
 #ifndef NNF_BATCH_H
 #define NNF_BATCH_H
 
-#include "dispatch.h"
+#include "crew.h"
 #include "pass.h"
 #include "plan.h"
-#include "threads.h"
-
-/* Who works on a batch, and who may stop it. */
-struct nnf_crew {
-    struct nnf_team team;
-    const struct nnf_poll *poll;
-    double work;                    /* multiply-adds since poll was last asked */
-    struct nnf_float_state outside; /* the caller's, for whatever it is asked */
-};
-
-/* Start and end the crew's work; in between, the float state is the kernels'. */
-void nnf_crew_begin(struct nnf_crew *crew);
-void nnf_crew_end(struct nnf_crew *crew);
-
-/* Count work done; true when poll was due and said stop. */
-bool nnf_crew_stopped(struct nnf_crew *crew, const struct nnf_kernels *kernels,
-                      double work);
-
-/* Samples of a tile that a crew may work on between two polls. */
-size_t nnf_crew_samples(const struct nnf_crew *crew, const struct nnf_plan *plan);
 
 struct nnf_batch {
     const struct nnf_data *data;
-    const size_t *order; /* the batch's rows; null: rows 0 to n in order */
-    size_t n;
-    const struct nnf_tile *resident;   /* tiles that are loaded already, or null */
-    const struct nnf_dropout *dropout; /* seed and step; null: none */
+    const size_t *order; /* the batch's rows; null: n rows from `row` on */
+    size_t row, n;
+    const struct nnf_tile *resident; /* tiles that are loaded already, or null */
+    struct nnf_dropout dropout;      /* seed and step */
 };
 
-/* The sum of the batch's sample weights. */
-double nnf_batch_weight(const struct nnf_batch *batch, enum nnf_real real);
+/* The sum of the batch's sample weights; false when every one is zero. */
+bool nnf_batch_weight(const struct nnf_batch *batch, struct nnf_crew *crew,
+                      double *weight);
 
 /* gradient := sum over the batch of weight · gradient of the loss; *loss := the sum
  * of weight · loss. False when stopped, and then both are half done. */
@@ -54,9 +35,7 @@ bool nnf_batch_forward(const struct nnf_plan *plan, struct nnf_crew *crew,
                        const struct nnf_data *data, size_t row, size_t n,
                        const void *parameters);
 
-/* Load all tiles of a batch without order; n_tiles of them, laid out by
- * nnf_batch_plan_resident. */
-size_t nnf_batch_tiles(const struct nnf_plan *plan, size_t n);
+/* Tiles for n rows that stay loaded, and loading them. False: stopped. */
 struct nnf_tile *nnf_batch_plan_resident(const struct nnf_plan *plan, size_t n,
                                          struct arena *arena);
 bool nnf_batch_load(const struct nnf_plan *plan, struct nnf_crew *crew,

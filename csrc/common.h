@@ -63,6 +63,14 @@ at_const(const void *array, size_t i, size_t size)
     return (const char *)array + i * size;
 }
 
+/* The i-th of an array of reals. */
+static inline double
+real_at(enum nnf_real real, const void *array, size_t i)
+{
+    return real == NNF_FLOAT64 ? ((const double *)array)[i]
+                               : (double)((const float *)array)[i];
+}
+
 /* Takes buffers off a block of memory, each aligned to NNF_ALIGNMENT. With a null
  * base it only counts: one function lays a workspace out and tells its size. */
 struct arena {
@@ -83,6 +91,18 @@ arena_take(struct arena *arena, size_t count, size_t size)
     }
     arena->used = round_up(arena->used, NNF_ALIGNMENT);
     return arena->base == NULL ? NULL : arena->base + start;
+}
+
+/* The same for count · width things of that size. */
+static inline void *
+arena_take_product(struct arena *arena, size_t count, size_t width, size_t size)
+{
+    size_t product = 0;
+
+    if (!add_product(&product, count, width)) {
+        arena->overflow = true;
+    }
+    return arena_take(arena, product, size);
 }
 
 #endif

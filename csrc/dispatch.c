@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common.h"
 #include "kernels.h"
 #include "nnfast.h"
 
@@ -52,15 +53,17 @@ static const struct {
     bool (*supported)(void);
     const struct nnf_kernels *kernels[2]; /* by enum nnf_real */
 } isas[] = {
+#ifdef NNF_HAVE_NEON /* the baseline of its machines */
+    {"base", always, {&nnf_kernels_neon_float, &nnf_kernels_neon_double}},
+    {"neon", always, {&nnf_kernels_neon_float, &nnf_kernels_neon_double}},
+#else
     {"base", always, {&nnf_kernels_base_float, &nnf_kernels_base_double}},
+#endif
 #ifdef NNF_HAVE_AVX2
     {"avx2", has_avx2, {&nnf_kernels_avx2_float, &nnf_kernels_avx2_double}},
 #endif
 #ifdef NNF_HAVE_AVX512
     {"avx512", has_avx512, {&nnf_kernels_avx512_float, &nnf_kernels_avx512_double}},
-#endif
-#ifdef NNF_HAVE_NEON
-    {"neon", always, {&nnf_kernels_neon_float, &nnf_kernels_neon_double}},
 #endif
 };
 
@@ -69,7 +72,7 @@ nnf_kernels_find(const char *isa, enum nnf_real real)
 {
     const struct nnf_kernels *found = NULL;
 
-    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(isas); i++) {
         if ((isa == NULL || strcmp(isa, isas[i].name) == 0) && isas[i].supported()) {
             found = isas[i].kernels[real];
         }
@@ -86,7 +89,7 @@ nnf_kernels_isa(const struct nnf_kernels *kernels)
 const char *
 nnf_isa_name(size_t i)
 {
-    return i < sizeof isas / sizeof isas[0] ? isas[i].name : NULL;
+    return i < ARRAY_LENGTH(isas) ? isas[i].name : NULL;
 }
 
 #if defined(__SSE2__) || defined(_M_X64)

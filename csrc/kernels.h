@@ -32,6 +32,9 @@ enum nnf_loss_form {
     NNF_FORMS
 };
 
+/* How long the core works, very roughly, between two polls. */
+#define NNF_POLL_NANOSECONDS 15e6
+
 /* What a step does to each parameter; read by the kernels of the solvers. */
 struct nnf_update {
     double scale; /* 1 / sum of the batch's weights */
@@ -57,7 +60,7 @@ struct nnf_kernels {
     enum nnf_real real;
     size_t real_size;
     size_t lanes;
-    double poll_work; /* multiply-adds in very roughly 10 to 50 ms */
+    double poll_work; /* multiply-adds in roughly NNF_POLL_NANOSECONDS */
 
     /* Rows order[0..n) of a row-major matrix with d columns (rows 0..n where order
      * is null) into a tile; any n > 0, the last row repeated up to the lanes. */

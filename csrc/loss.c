@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "loss.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "activation.h"
@@ -61,7 +62,7 @@ nnf_loss_check(const struct nnf_net *net)
         }
         return NULL;
     case NNF_HUBER:
-        if (!(net->huber_delta > 0) || net->huber_delta > 1e300) {
+        if (!(net->huber_delta > 0 && net->huber_delta <= DBL_MAX)) {
             return "huber_delta must be positive and finite";
         }
         break;

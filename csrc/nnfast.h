@@ -79,6 +79,7 @@ size_t nnf_net_size(const struct nnf_net *net);
  * of the enumeration. */
 const char *nnf_activation_name(enum nnf_activation activation);
 enum nnf_activation nnf_activation_find(const char *name);
+bool nnf_activation_is_hidden(enum nnf_activation activation); /* or output only */
 const char *nnf_loss_name(enum nnf_loss loss);
 enum nnf_loss nnf_loss_find(const char *name);
 
@@ -114,7 +115,8 @@ const char *nnf_data_check(const struct nnf_net *net, const struct nnf_data *dat
 /* Being asked while at work. */
 
 /* Called with context every 10 to 50 ms of work, counted in work, only where θ is
- * whole. Non-zero stops the call; a null function is never called. */
+ * whole. Non-zero stops the call; a null function, or a null pointer to this, is
+ * never called. */
 struct nnf_poll {
     int (*call)(void *context);
     void *context;
@@ -232,9 +234,10 @@ size_t nnf_solver_moments(enum nnf_solver solver);
 size_t nnf_train_workspace(const struct nnf_net *net, const struct nnf_kernels *kernels,
                            const struct nnf_training *training, size_t n_rows);
 
-/* Train θ in place for up to max_epochs. With validation data best_parameters
- * (length of θ) receives θ of the best epoch; otherwise it may be NULL. When the
- * call returns, θ is whole, whatever stopped it. */
+/* Train θ in place for up to max_epochs. With validation data best_parameters (length
+ * of θ) receives θ of every epoch that beats best_score, and is left as it was when
+ * none does; otherwise it may be NULL. When the call returns, θ is whole, whatever
+ * stopped it. */
 void nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
                struct nnf_training *training, const struct nnf_data *data,
                void *parameters, void *moments, void *best_parameters, void *workspace);

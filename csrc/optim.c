@@ -6,6 +6,9 @@
 /* Long enough to hide a call, short enough to share evenly. */
 #define RUN_LENGTH ((size_t)8192)
 
+/* A step on one parameter that is fetched from memory. */
+#define STEP_NANOSECONDS 1.0
+
 /* Below this rate the adaptive schedule gives up, as scikit-learn's does. */
 #define SMALLEST_RATE 1e-6
 
@@ -15,33 +18,48 @@ nnf_solver_moments(enum nnf_solver solver)
     return solver == NNF_ADAM ? 2 : 1;
 }
 
-static size_t
-add_runs(struct nnf_run *runs, size_t n_runs, size_t begin, size_t count, bool decays)
+/* The runs that `count` entries from `begin` on make; returns where the next go. */
+static struct nnf_run *
+add_runs(struct nnf_run *runs, size_t begin, size_t count, bool decays)
 {
-    for (size_t done = 0; done < count; done += RUN_LENGTH, n_runs++) {
-        if (runs != NULL) {
-            runs[n_runs] = (struct nnf_run){begin + done,
-                                            min_size(RUN_LENGTH, count - done), decays};
-        }
+    for (size_t done = 0; done < count; done += RUN_LENGTH) {
+        *runs++ =
+            (struct nnf_run){begin + done, min_size(RUN_LENGTH, count - done), decays};
     }
-    return n_runs;
+    return runs;
+}
+
+static void
+lay_runs(struct nnf_run *runs, const struct nnf_plan *plan, double alpha)
+{
+    const size_t *widths = plan->net->widths;
+    size_t begin = 0;
+
+    if (alpha == 0) {
+        add_runs(runs, 0, plan->n_parameters, false);
+        return;
+    }
+    for (size_t l = 0; l < plan->net->n_layers; l++) {
+        size_t weights = widths[l] * widths[l + 1];
+
+        runs = add_runs(runs, begin, weights, true);
+        runs = add_runs(runs, begin + weights, widths[l + 1], false);
+        begin += weights + widths[l + 1];
+    }
 }
 
 static size_t
-lay_runs(struct nnf_run *runs, const struct nnf_plan *plan, double alpha)
+count_runs(const struct nnf_plan *plan, double alpha)
 {
-    size_t begin = 0, n_runs = 0;
+    const size_t *widths = plan->net->widths;
+    size_t n_runs = 0;
 
     if (alpha == 0) {
-        return add_runs(runs, 0, 0, plan->n_parameters, false);
+        return ceil_div(plan->n_parameters, RUN_LENGTH);
     }
     for (size_t l = 0; l < plan->net->n_layers; l++) {
-        size_t weights = plan->net->widths[l] * plan->net->widths[l + 1];
-
-        n_runs = add_runs(runs, n_runs, begin, weights, true);
-        begin += weights;
-        n_runs = add_runs(runs, n_runs, begin, plan->net->widths[l + 1], false);
-        begin += plan->net->widths[l + 1];
+        n_runs += ceil_div(widths[l] * widths[l + 1], RUN_LENGTH);
+        n_runs += ceil_div(widths[l + 1], RUN_LENGTH);
     }
     return n_runs;
 }
@@ -50,7 +68,7 @@ void
 nnf_optim_plan(struct nnf_optim *optim, const struct nnf_plan *plan, double alpha,
                struct arena *arena)
 {
-    optim->n_runs = lay_runs(NULL, plan, alpha);
+    optim->n_runs = count_runs(plan, alpha);
     optim->runs = arena_take(arena, optim->n_runs, sizeof(struct nnf_run));
     optim->squares = arena_take(arena, optim->n_runs, sizeof(double));
     if (optim->runs != NULL) {
@@ -70,60 +88,73 @@ nnf_optim_rate(const struct nnf_training *training)
            (1 - pow(training->beta_1, t));
 }
 
-struct step_task {
+/* What is done to every run: a solver's step, or finishing the gradient. */
+struct run_task {
     const struct nnf_optim *optim;
     const struct nnf_plan *plan;
-    enum nnf_solver solver;
+    const struct nnf_training *training; /* null: finish the gradient */
     struct nnf_update update;
     double alpha;
-    void *parameters;
-    const void *gradient;
+    void *parameters; /* read only when finishing */
+    void *gradient;   /* read only when stepping */
     void *moments;
 };
 
 static void
 work_on_runs(void *context, size_t worker, size_t n_workers)
 {
-    const struct step_task *task = context;
+    const struct run_task *task = context;
     const struct nnf_kernels *kernels = task->plan->kernels;
+    size_t size = kernels->real_size, first, last;
     struct nnf_update update = task->update;
-    size_t first, last;
 
     nnf_share(task->optim->n_runs, worker, n_workers, &first, &last);
     for (size_t i = first; i < last; i++) {
         const struct nnf_run *run = &task->optim->runs[i];
+        void *parameters = at(task->parameters, run->begin, size);
+        void *gradient = at(task->gradient, run->begin, size);
         double squares;
 
         update.decay = run->decays ? task->alpha : 0;
-        squares = kernels->solvers[task->solver](
-            run->count, at(task->parameters, run->begin, kernels->real_size),
-            at_const(task->gradient, run->begin, kernels->real_size),
-            at(task->moments, run->begin, kernels->real_size), task->plan->n_parameters,
-            &update);
+        if (task->training == NULL) {
+            squares =
+                kernels->finish_gradient(run->count, parameters, gradient, &update);
+        }
+        else {
+            squares = kernels->solvers[task->training->solver](
+                run->count, parameters, gradient, at(task->moments, run->begin, size),
+                task->plan->n_parameters, &update);
+        }
         task->optim->squares[i] = run->decays ? squares : 0;
     }
 }
 
+/* Run the task; the sum of the weights' squares. Work is counted when it is done: θ
+ * is whole again only then. */
 static double
-sum_squares(const struct nnf_optim *optim)
+run_all(struct run_task *task, struct nnf_crew *crew)
 {
     double sum = 0;
 
-    for (size_t i = 0; i < optim->n_runs; i++) {
-        sum += optim->squares[i];
+    nnf_team_run(&crew->team, work_on_runs, task);
+    for (size_t i = 0; i < task->optim->n_runs; i++) {
+        sum += task->optim->squares[i];
     }
+    nnf_crew_stopped(crew, 0,
+                     nnf_crew_time(crew, STEP_NANOSECONDS) *
+                         (double)task->plan->n_parameters);
     return sum;
 }
 
 double
 nnf_optim_step(const struct nnf_optim *optim, const struct nnf_plan *plan,
                struct nnf_crew *crew, const struct nnf_training *training,
-               double weight, void *parameters, const void *gradient, void *moments)
+               double weight, void *parameters, void *gradient, void *moments)
 {
-    struct step_task task = {
+    struct run_task task = {
         .optim = optim,
         .plan = plan,
-        .solver = training->solver,
+        .training = training,
         .update = {.scale = 1 / weight,
                    .learning_rate = training->learning_rate,
                    .momentum = training->momentum,
@@ -137,27 +168,24 @@ nnf_optim_step(const struct nnf_optim *optim, const struct nnf_plan *plan,
         .moments = moments,
     };
 
-    nnf_team_run(&crew->team, work_on_runs, &task);
-    return sum_squares(optim);
+    return run_all(&task, crew);
 }
 
 double
 nnf_optim_finish(const struct nnf_optim *optim, const struct nnf_plan *plan,
-                 double alpha, double weight, const void *parameters, void *gradient)
+                 struct nnf_crew *crew, double alpha, double weight,
+                 const void *parameters, void *gradient)
 {
-    size_t size = plan->kernels->real_size;
+    struct run_task task = {
+        .optim = optim,
+        .plan = plan,
+        .update = {.scale = 1 / weight},
+        .alpha = alpha,
+        .parameters = (void *)parameters,
+        .gradient = gradient,
+    };
 
-    for (size_t i = 0; i < optim->n_runs; i++) {
-        const struct nnf_run *run = &optim->runs[i];
-        const struct nnf_update update = {.scale = 1 / weight,
-                                          .decay = run->decays ? alpha : 0};
-        double squares = plan->kernels->finish_gradient(
-            run->count, at_const(parameters, run->begin, size),
-            at(gradient, run->begin, size), &update);
-
-        optim->squares[i] = run->decays ? squares : 0;
-    }
-    return sum_squares(optim);
+    return run_all(&task, crew);
 }
 
 enum nnf_event

@@ -30,13 +30,12 @@ double nnf_optim_rate(const struct nnf_training *training);
 /* One step of training's solver with the batch's summed gradient; returns |W|². */
 double nnf_optim_step(const struct nnf_optim *optim, const struct nnf_plan *plan,
                       struct nnf_crew *crew, const struct nnf_training *training,
-                      double weight, void *parameters, const void *gradient,
-                      void *moments);
+                      double weight, void *parameters, void *gradient, void *moments);
 
 /* gradient := (gradient + alpha W) / weight; returns |W|². */
 double nnf_optim_finish(const struct nnf_optim *optim, const struct nnf_plan *plan,
-                        double alpha, double weight, const void *parameters,
-                        void *gradient);
+                        struct nnf_crew *crew, double alpha, double weight,
+                        const void *parameters, void *gradient);
 
 /* What the solver does when the loss or score has not improved for long enough. */
 enum nnf_event nnf_optim_stalled(struct nnf_training *training);

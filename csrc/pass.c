@@ -4,138 +4,158 @@
 #include "loss.h"
 #include "rng.h"
 
-/* Sample `first` of a tile. */
+/* In multiply-adds: an activation, and fetching a real from far away. */
+#define ACTIVATION_WORK 16.0
+#define FETCH_WORK 16.0
+
+/* The span's part of a tile. */
 static void *
-samples(const struct nnf_plan *plan, void *tile, size_t first)
+part(const struct nnf_plan *plan, const struct nnf_span *span, void *tile)
 {
-    return tile == NULL ? NULL : at(tile, first, plan->kernels->real_size);
+    return tile == NULL ? NULL : at(tile, span->first, plan->kernels->real_size);
 }
 
-void
+/* Count one layer's product over the span. */
+static bool
+goes_on(const struct nnf_span *span, const struct nnf_layer *layer)
+{
+    double n = (double)span->n, d = (double)layer->in, h = (double)layer->out;
+
+    return !nnf_crew_stopped(span->crew, span->worker,
+                             d * h * (n + FETCH_WORK) + n * h * ACTIVATION_WORK);
+}
+
+bool
 nnf_pass_load(const struct nnf_plan *plan, const struct nnf_data *data,
-              const size_t *order, size_t row, size_t n, const struct nnf_tile *tile,
-              size_t first)
+              const size_t *order, size_t row, size_t n_rows,
+              const struct nnf_span *span)
 {
     const struct nnf_kernels *kernels = plan->kernels;
     size_t size = kernels->real_size, d = plan->net->widths[0];
     size_t h = plan->net->widths[plan->net->n_layers];
     size_t skip = order == NULL ? row : 0;
+    double reals = (double)span->n * (double)(d + (span->tile->targets ? h + 1 : 0));
 
-    kernels->load_rows(n, d, at_const(data->inputs, skip * d, size), order,
-                       samples(plan, tile->input, first), plan->stride);
-    if (tile->targets == NULL) {
-        return;
+    kernels->load_rows(n_rows, d, at_const(data->inputs, skip * d, size), order,
+                       part(plan, span, span->tile->input), plan->stride);
+    if (span->tile->targets != NULL) {
+        void *targets = part(plan, span, span->tile->targets);
+
+        if (data->targets != NULL) {
+            kernels->load_rows(n_rows, h, at_const(data->targets, skip * h, size),
+                               order, targets, plan->stride);
+        }
+        else {
+            kernels->load_labels(n_rows, h, data->labels + skip, order, targets,
+                                 plan->stride);
+        }
+        kernels->load_weights(
+            n_rows, data->weights == NULL ? NULL : at_const(data->weights, skip, size),
+            order, part(plan, span, span->tile->weights));
     }
-    if (data->targets != NULL) {
-        kernels->load_rows(n, h, at_const(data->targets, skip * h, size), order,
-                           samples(plan, tile->targets, first), plan->stride);
-    }
-    else {
-        kernels->load_labels(n, h, data->labels + skip, order,
-                             samples(plan, tile->targets, first), plan->stride);
-    }
-    kernels->load_weights(
-        n, data->weights == NULL ? NULL : at_const(data->weights, skip, size), order,
-        samples(plan, tile->weights, first));
+    return !nnf_crew_stopped(span->crew, span->worker, reals * FETCH_WORK);
 }
 
-/* One layer on samples [first, first + n). */
+/* Forward: one layer, then its dropout. */
 static void
 forward_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
-              const void *parameters, void *input, size_t first, size_t n, void *slope)
+              const void *parameters, const struct nnf_span *span, void *input,
+              void *slope)
 {
     size_t size = plan->kernels->real_size;
 
     plan->kernels->dense_forward(
-        layer->in, layer->out, n, at_const(parameters, layer->weights, size),
-        at_const(parameters, layer->biases, size), samples(plan, input, first),
-        samples(plan, layer->output, first), plan->stride, layer->activation,
-        samples(plan, slope, first));
+        layer->in, layer->out, span->n, at_const(parameters, layer->weights, size),
+        at_const(parameters, layer->biases, size), part(plan, span, input),
+        part(plan, span, layer->output), plan->stride, layer->activation,
+        part(plan, span, slope));
 }
 
-void
+static void
+drop_units(const struct nnf_plan *plan, size_t l, const struct nnf_span *span,
+           const struct nnf_dropout *dropout)
+{
+    const struct nnf_layer *layer = &plan->layers[l];
+    uint32_t key[2];
+
+    nnf_dropout_key(dropout->seed, dropout->step, l, key);
+    plan->kernels->dropout(layer->out, span->n, dropout->row + span->first, key,
+                           layer->dropout, part(plan, span, layer->output),
+                           part(plan, span, layer->slope), plan->stride);
+}
+
+bool
 nnf_pass_forward(const struct nnf_plan *plan, const void *parameters,
-                 const struct nnf_tile *tile, size_t first, size_t n)
+                 const struct nnf_span *span, const struct nnf_dropout *dropout)
 {
-    void *input = tile->input;
-
-    for (size_t l = 0; l < plan->net->n_layers; l++) {
-        forward_layer(plan, &plan->layers[l], parameters, input, first, n, NULL);
-        input = plan->layers[l].output;
-    }
-}
-
-void
-nnf_pass_forward_training(const struct nnf_plan *plan, const void *parameters,
-                          const struct nnf_tile *tile, size_t first, size_t n,
-                          const struct nnf_dropout *dropout)
-{
-    void *input = tile->input;
+    void *input = span->tile->input;
 
     for (size_t l = 0; l < plan->net->n_layers; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
 
-        forward_layer(plan, layer, parameters, input, first, n, layer->slope);
-        if (layer->dropout > 0) {
-            uint32_t key[2];
-
-            nnf_dropout_key(dropout->seed, dropout->step, l, key);
-            plan->kernels->dropout(layer->out, n, dropout->row + first, key,
-                                   layer->dropout, samples(plan, layer->output, first),
-                                   samples(plan, layer->slope, first), plan->stride);
+        forward_layer(plan, layer, parameters, span, input,
+                      dropout == NULL ? NULL : layer->slope);
+        if (dropout != NULL && layer->dropout > 0) {
+            drop_units(plan, l, span, dropout);
+        }
+        if (!goes_on(span, layer)) {
+            return false;
         }
         input = layer->output;
     }
+    return true;
 }
 
-/* The delta of the output layer, and the losses. */
+/* Backward: the delta of the output layer and the losses, then layer by layer. */
 static void
 backward_output(const struct nnf_plan *plan, const struct nnf_layer *layer,
-                const struct nnf_tile *tile, size_t first, size_t n)
+                const struct nnf_span *span)
 {
     const struct nnf_kernels *kernels = plan->kernels;
     const struct nnf_net *net = plan->net;
-    void *output = samples(plan, layer->output, first);
-    void *delta = samples(plan, layer->delta, first);
+    void *output = part(plan, span, layer->output);
+    void *delta = part(plan, span, layer->delta);
 
     kernels->losses[nnf_loss_form(net)](
-        layer->out, n, output, samples(plan, tile->targets, first),
-        samples(plan, tile->weights, first), delta, plan->values + first, plan->stride,
-        net->huber_delta);
+        layer->out, span->n, output, part(plan, span, span->tile->targets),
+        part(plan, span, span->tile->weights), delta, plan->values + span->first,
+        plan->stride, net->huber_delta);
     if (layer->slope != NULL) {
-        kernels->multiply(layer->out, n, samples(plan, layer->slope, first), delta,
+        kernels->multiply(layer->out, span->n, part(plan, span, layer->slope), delta,
                           plan->stride);
     }
     else if (!nnf_loss_matched(net)) {
-        kernels->softmax_backward(layer->out, n, output, delta, plan->stride);
+        kernels->softmax_backward(layer->out, span->n, output, delta, plan->stride);
     }
 }
 
-/* The delta of the layer below. */
 static void
 backward_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
-               const void *parameters, const struct nnf_layer *below, size_t first,
-               size_t n)
+               const void *parameters, const struct nnf_layer *below,
+               const struct nnf_span *span)
 {
     plan->kernels->dense_backward(
-        layer->in, layer->out, n,
+        layer->in, layer->out, span->n,
         at_const(parameters, layer->weights, plan->kernels->real_size),
-        samples(plan, layer->delta, first),
-        below->slope == NULL ? samples(plan, below->output, first) : NULL,
-        samples(plan, below->delta, first), plan->stride, below->activation);
+        part(plan, span, layer->delta),
+        below->slope == NULL ? part(plan, span, below->output) : NULL,
+        part(plan, span, below->delta), plan->stride, below->activation);
 }
 
-void
+bool
 nnf_pass_backward(const struct nnf_plan *plan, const void *parameters,
-                  const struct nnf_tile *tile, size_t first, size_t n)
+                  const struct nnf_span *span)
 {
     size_t last = plan->net->n_layers - 1;
 
-    backward_output(plan, &plan->layers[last], tile, first, n);
+    backward_output(plan, &plan->layers[last], span);
     for (size_t l = last; l > 0; l--) {
-        backward_layer(plan, &plan->layers[l], parameters, &plan->layers[l - 1], first,
-                       n);
+        backward_layer(plan, &plan->layers[l], parameters, &plan->layers[l - 1], span);
+        if (!goes_on(span, &plan->layers[l])) {
+            return false;
+        }
     }
+    return true;
 }
 
 /* The part of [begin, end) within [start, start + count), counted from start. */
@@ -146,12 +166,12 @@ clip(size_t begin, size_t end, size_t start, size_t count, size_t *first, size_t
     *last = min_size(count, end > start ? end - start : 0);
 }
 
-void
-nnf_pass_gradient(const struct nnf_plan *plan, const struct nnf_tile *tile, size_t n,
+bool
+nnf_pass_gradient(const struct nnf_plan *plan, const struct nnf_span *span,
                   size_t begin, size_t end, void *gradient, bool accumulate)
 {
     const struct nnf_kernels *kernels = plan->kernels;
-    const void *input = tile->input;
+    const void *input = span->tile->input;
 
     for (size_t l = 0; l < plan->net->n_layers; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
@@ -159,13 +179,15 @@ nnf_pass_gradient(const struct nnf_plan *plan, const struct nnf_tile *tile, size
 
         clip(begin, end, layer->weights, layer->in * layer->out, &first, &last);
         kernels->weight_gradient(
-            ceil_div(first, layer->out), ceil_div(last, layer->out), layer->out, n,
-            input, layer->delta, plan->stride,
+            ceil_div(first, layer->out), ceil_div(last, layer->out), layer->out,
+            span->n, input, layer->delta, plan->stride,
             at(gradient, layer->weights, kernels->real_size), accumulate);
         clip(begin, end, layer->biases, layer->out, &first, &last);
-        kernels->bias_gradient(first, last, n, layer->delta, plan->stride,
+        kernels->bias_gradient(first, last, span->n, layer->delta, plan->stride,
                                at(gradient, layer->biases, kernels->real_size),
                                accumulate);
         input = layer->output;
     }
+    return !nnf_crew_stopped(span->crew, span->worker,
+                             (double)(end - begin) * ((double)span->n + FETCH_WORK));
 }

@@ -9,9 +9,6 @@
 #define LEAST_ROWS ((size_t)256)
 #define MOST_ROWS ((size_t)1024)
 
-/* An activation costs about this many multiply-adds. */
-#define ACTIVATION_WORK 16.0
-
 /* Row strides that are multiples of a large power of two let few cache sets hold all
  * rows; a vector more avoids it. */
 static size_t
@@ -36,15 +33,16 @@ choose_tile(struct nnf_plan *plan, size_t rows)
     plan->stride = spread(plan->tile_rows, plan->kernels);
 }
 
+size_t
+nnf_plan_tiles(const struct nnf_plan *plan, size_t n)
+{
+    return ceil_div(n, plan->tile_rows);
+}
+
 static void *
 take_tile(const struct nnf_plan *plan, size_t width, struct arena *arena)
 {
-    size_t reals = 0;
-
-    if (!add_product(&reals, width, plan->stride)) {
-        arena->overflow = true;
-    }
-    return arena_take(arena, reals, plan->kernels->real_size);
+    return arena_take_product(arena, width, plan->stride, plan->kernels->real_size);
 }
 
 static void
@@ -70,8 +68,9 @@ layer_of(struct nnf_plan *plan, size_t l, size_t *offset)
 
     layer.biases = layer.weights + layer.in * layer.out;
     *offset = layer.biases + layer.out;
-    plan->row_work +=
-        (double)layer.out * ((l == 0 ? 2.0 : 3.0) * (double)layer.in + ACTIVATION_WORK);
+    if ((double)layer.in * (double)layer.out > plan->largest_layer) {
+        plan->largest_layer = (double)layer.in * (double)layer.out;
+    }
     return layer;
 }
 

@@ -35,11 +35,14 @@ struct nnf_plan {
     size_t n_parameters;
     size_t tile_rows; /* samples in a full tile, a multiple of the lanes */
     size_t stride;
-    double row_work; /* multiply-adds of one sample, forward and backward */
+    double largest_layer; /* weights of the layer that has most */
     struct nnf_layer *layers;
     struct nnf_tile tile;
     double *values; /* each sample's loss, times its weight */
 };
+
+/* Tiles that n rows fill. */
+size_t nnf_plan_tiles(const struct nnf_plan *plan, size_t n);
 
 /* Lay out a plan that learns from batches of up to batch_rows rows. With a counting
  * arena the pointers are null. dropout as in struct nnf_training. */

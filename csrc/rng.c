@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rng.h"
 
+#include "common.h"
+
 /* Uniform in [0, max]: masked rejection, as NumPy's legacy random_interval. */
 static size_t
 interval(const struct nnf_bits *bits, size_t max)
@@ -22,11 +24,11 @@ interval(const struct nnf_bits *bits, size_t max)
 }
 
 void
-nnf_shuffle(const struct nnf_bits *bits, size_t n, size_t *order)
+nnf_shuffle(const struct nnf_bits *bits, size_t *order, size_t n, size_t to)
 {
     /* Fisher and Yates from the end; shuffling the order itself gives what
      * indexing it with a shuffled arange(n) would. */
-    for (size_t i = n; i-- > 1;) {
+    for (size_t i = n; i-- > max_size(to, 1);) {
         size_t j = interval(bits, i);
         size_t held = order[j];
 

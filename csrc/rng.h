@@ -13,12 +13,14 @@
 
 #include "nnfast.h"
 
-/* order := its own composition with a fresh permutation, as sklearn.utils.shuffle
- * does to an index array. */
-void nnf_shuffle(const struct nnf_bits *bits, size_t n, size_t *order);
+/* order[0..n) := its own composition with a fresh permutation, as sklearn.utils.shuffle
+ * does to an index array. A call draws the places from n - 1 down to `to` only; the
+ * next goes on with n = to, until to is 0. */
+void nnf_shuffle(const struct nnf_bits *bits, size_t *order, size_t n, size_t to);
 
 /* The key under which layer l's mask of step s is drawn: the word of (row, unit) is
- * word unit % 2 of threefry(key, counter = (row, unit / 2)). */
+ * word unit % 2 of threefry(key, counter = (row, unit / 2)). All counters are 32 bits
+ * wide: masks come again after 2³² steps. */
 void nnf_dropout_key(uint64_t seed, uint64_t step, size_t layer, uint32_t key[2]);
 
 /* Threefry's rotations and key schedule, shared with the vector kernel. */

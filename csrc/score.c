@@ -3,11 +3,13 @@
 
 #include <math.h>
 
+/* What judging a row costs beside predicting it, per output. */
+#define OUTPUT_NANOSECONDS 4.0
+
 static double
-real_at(const struct nnf_plan *plan, const void *array, size_t i)
+value_at(const struct nnf_plan *plan, const void *array, size_t i)
 {
-    return plan->kernels->real == NNF_FLOAT64 ? ((const double *)array)[i]
-                                              : (double)((const float *)array)[i];
+    return real_at(plan->kernels->real, array, i);
 }
 
 static double
@@ -15,7 +17,7 @@ weight_of(const struct nnf_scoring *scoring, const struct nnf_plan *plan, size_t
 {
     const void *weights = scoring->data->weights;
 
-    return weights == NULL ? 1 : real_at(plan, weights, row);
+    return weights == NULL ? 1 : value_at(plan, weights, row);
 }
 
 static size_t
@@ -36,35 +38,47 @@ nnf_scoring_plan(struct nnf_scoring *scoring, const struct nnf_plan *plan,
     scoring->error = arena_take(arena, h, sizeof(double));
 }
 
-void
-nnf_scoring_begin(struct nnf_scoring *scoring, const struct nnf_plan *plan)
+/* Count rows that were looked at. */
+static bool
+goes_on(struct nnf_crew *crew, size_t n_rows, size_t h)
+{
+    double outputs = (double)n_rows * (double)h;
+
+    return !nnf_crew_stopped(crew, 0,
+                             nnf_crew_time(crew, OUTPUT_NANOSECONDS) * outputs);
+}
+
+bool
+nnf_scoring_begin(struct nnf_scoring *scoring, const struct nnf_plan *plan,
+                  struct nnf_crew *crew)
 {
     const struct nnf_data *data = scoring->data;
     size_t h = n_outputs(plan);
     double total = 0;
 
     if (scoring->score != NNF_R2) {
-        return;
+        return true;
     }
     for (size_t c = 0; c < h; c++) {
         scoring->mean[c] = scoring->spread[c] = 0;
     }
-    for (size_t i = 0; i < data->n_rows; i++) {
+    for (size_t i = 0; i < data->n_rows && goes_on(crew, 1, h); i++) {
         double weight = weight_of(scoring, plan, i);
 
         total += weight;
         for (size_t c = 0; c < h; c++) {
-            scoring->mean[c] += weight * real_at(plan, data->targets, i * h + c);
+            scoring->mean[c] += weight * value_at(plan, data->targets, i * h + c);
         }
     }
-    for (size_t i = 0; i < data->n_rows; i++) {
+    for (size_t i = 0; i < data->n_rows && goes_on(crew, 1, h); i++) {
         for (size_t c = 0; c < h; c++) {
             double away =
-                real_at(plan, data->targets, i * h + c) - scoring->mean[c] / total;
+                value_at(plan, data->targets, i * h + c) - scoring->mean[c] / total;
 
             scoring->spread[c] += weight_of(scoring, plan, i) * away * away;
         }
     }
+    return goes_on(crew, 0, h);
 }
 
 /* One-hot outputs: the first largest. */
@@ -74,7 +88,7 @@ right_class(const struct nnf_plan *plan, const void *outputs, int64_t label)
     size_t best = 0;
 
     for (size_t c = 1; c < n_outputs(plan); c++) {
-        if (real_at(plan, outputs, c) > real_at(plan, outputs, best)) {
+        if (value_at(plan, outputs, c) > value_at(plan, outputs, best)) {
             best = c;
         }
     }
@@ -86,7 +100,7 @@ static bool
 right_labels(const struct nnf_plan *plan, const void *outputs, const void *targets)
 {
     for (size_t c = 0; c < n_outputs(plan); c++) {
-        if ((real_at(plan, outputs, c) > 0.5) != (real_at(plan, targets, c) > 0.5)) {
+        if ((value_at(plan, outputs, c) > 0.5) != (value_at(plan, targets, c) > 0.5)) {
             return false;
         }
     }
@@ -109,10 +123,10 @@ judge(struct nnf_scoring *scoring, const struct nnf_plan *plan, size_t row,
                                : right_labels(plan, outputs, targets);
     }
     for (size_t c = 0; c < h; c++) {
-        double output = real_at(plan, outputs, c);
-        double residual = real_at(plan, targets, c) - output;
+        double output = value_at(plan, outputs, c);
+        double residual = value_at(plan, targets, c) - output;
 
-        scoring->finite = scoring->finite && isfinite(output);
+        scoring->finite = scoring->finite && isfinite(output) != 0;
         scoring->error[c] += weight_of(scoring, plan, row) * residual * residual;
     }
     return false;
@@ -126,7 +140,7 @@ determination(const struct nnf_scoring *scoring, size_t h)
     double sum = 0;
 
     if (!scoring->finite) {
-        return NAN;
+        return (double)NAN;
     }
     for (size_t c = 0; c < h; c++) {
         if (scoring->spread[c] != 0) {
@@ -167,6 +181,9 @@ nnf_scoring_run(struct nnf_scoring *scoring, const struct nnf_plan *plan,
                       at_const(scoring->outputs, i * h, size))) {
                 right += weight;
             }
+        }
+        if (!goes_on(crew, n, h)) {
+            return false;
         }
     }
     *score = scoring->score == NNF_ACCURACY ? right / total : determination(scoring, h);

@@ -22,8 +22,9 @@ struct nnf_scoring {
 void nnf_scoring_plan(struct nnf_scoring *scoring, const struct nnf_plan *plan,
                       struct arena *arena);
 
-/* What does not change from epoch to epoch. */
-void nnf_scoring_begin(struct nnf_scoring *scoring, const struct nnf_plan *plan);
+/* What does not change from epoch to epoch. False: stopped. */
+bool nnf_scoring_begin(struct nnf_scoring *scoring, const struct nnf_plan *plan,
+                       struct nnf_crew *crew);
 
 /* The score at θ; uses the plan's own tile. NaN where an R² output is not finite.
  * False: stopped. */

@@ -60,6 +60,19 @@ nnf_training_check(const struct nnf_net *net, const struct nnf_training *trainin
             return ranges[i].flaw;
         }
     }
+    if (training->score != NNF_ACCURACY && training->score != NNF_R2) {
+        return "the score is unknown";
+    }
+    if (training->validation != NULL) {
+        const char *flaw = nnf_data_check(net, training->validation);
+
+        if (flaw != NULL) {
+            return flaw;
+        }
+        if (training->score == NNF_R2 && training->validation->targets == NULL) {
+            return "score 'r2' needs targets, not labels";
+        }
+    }
     if (training->batch_size == 0) {
         return "batch_size must be at least 1";
     }

@@ -136,9 +136,9 @@ nnf_team_run(struct nnf_team *team, nnf_task *task, void *context)
     }
     announce(team, task, context);
     task(context, 0, team->n_workers);
-    for (int spin = 0; atomic_load_explicit(&team->busy, memory_order_acquire) > 0;
-         spin++) {
+    for (int spin = 0; atomic_load_explicit(&team->busy, memory_order_acquire) > 0;) {
         if (spin < SPINS) {
+            spin++;
             relax();
         }
         else {

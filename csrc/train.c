@@ -15,6 +15,14 @@
 #include "rng.h"
 #include "score.h"
 
+/* Beside the products: the start of a step, and drawing a row's place. */
+#define STEP_NANOSECONDS 500.0
+#define SHUFFLE_NANOSECONDS 20.0
+#define SHUFFLE_AT_ONCE ((size_t)256 * 1024)
+
+/* Up to this size the rows of a full batch are kept as tiles from epoch to epoch. */
+#define RESIDENT_BYTES ((size_t)64 * 1024 * 1024)
+
 struct job {
     struct nnf_training *training;
     const struct nnf_data *data;
@@ -22,7 +30,8 @@ struct job {
     struct nnf_plan plan;
     struct nnf_optim optim;
     struct nnf_scoring scoring;
-    struct nnf_tile *resident; /* full batch: all rows, loaded once */
+    bool full;                 /* every batch is all rows */
+    struct nnf_tile *resident; /* of a full batch that is small; else null */
     size_t batch_size;
     size_t *order; /* of the rows; null: as they are */
     void *gradient;
@@ -31,23 +40,34 @@ struct job {
 
 /* Memory. */
 
+/* Whether all rows as tiles are worth keeping, and small enough. */
+static bool
+stays_resident(const struct job *job, const struct nnf_training *training,
+               size_t n_rows)
+{
+    const struct nnf_net *net = job->plan.net;
+    double row_bytes = (double)(net->widths[0] + net->widths[net->n_layers] + 1) *
+                       (double)job->plan.kernels->real_size;
+
+    return job->full && training->max_epochs > 1 &&
+           row_bytes * (double)n_rows <= (double)RESIDENT_BYTES;
+}
+
 static void
 plan_job(struct job *job, const struct nnf_net *net, const struct nnf_kernels *kernels,
          const struct nnf_training *training, size_t n_rows, struct arena *arena)
 {
-    bool full, draws = training->shuffle != NULL;
-
     job->batch_size = min_size(training->batch_size, n_rows);
-    full = job->batch_size == n_rows;
+    job->full = job->batch_size == n_rows;
     nnf_plan_training(&job->plan, net, kernels, job->batch_size, training->dropout,
                       arena);
     nnf_optim_plan(&job->optim, &job->plan, training->alpha, arena);
     nnf_team_plan(&job->crew.team, training->n_threads, arena);
     job->gradient = arena_take(arena, job->plan.n_parameters, kernels->real_size);
-    if (full) {
+    if (stays_resident(job, training, n_rows)) {
         job->resident = nnf_batch_plan_resident(&job->plan, n_rows, arena);
     }
-    if (draws && (!full || training->advance_shuffle)) {
+    if (training->shuffle != NULL && (!job->full || training->advance_shuffle)) {
         job->order = arena_take(arena, n_rows, sizeof(size_t));
     }
     if (training->validation != NULL) {
@@ -74,42 +94,26 @@ struct epoch {
     size_t rows;
 };
 
-/* One batch: the rows from `first` on. False when poll stopped it. */
+/* One batch, the rows from `row` on. False when poll stopped it. */
 static bool
-step(struct job *job, size_t first, size_t n, struct epoch *epoch)
+step(struct job *job, size_t row, size_t n, struct epoch *epoch)
 {
     struct nnf_training *training = job->training;
-    const struct nnf_dropout dropout = {training->dropout_seed, training->n_updates, 0};
-    bool full = job->resident != NULL;
-    struct nnf_data data = *job->data;
-    struct nnf_batch batch = {
-        .data = &data,
-        .order = full || job->order == NULL ? NULL : job->order + first,
+    const struct nnf_batch batch = {
+        .data = job->data,
+        .order = job->full || job->order == NULL ? NULL : job->order + row,
+        .row = row,
         .n = n,
         .resident = job->resident,
-        .dropout = training->dropout == NULL ? NULL : &dropout,
+        .dropout = {.seed = training->dropout_seed, .step = training->n_updates},
     };
     double loss, squares, weight;
 
-    if (batch.order == NULL) {
-        const struct nnf_net *net = job->plan.net;
-        size_t size = job->plan.kernels->real_size;
-
-        data.inputs = at_const(data.inputs, first * net->widths[0], size);
-        if (data.targets != NULL) {
-            data.targets =
-                at_const(data.targets, first * net->widths[net->n_layers], size);
-        }
-        else {
-            data.labels += first;
-        }
-        if (data.weights != NULL) {
-            data.weights = at_const(data.weights, first, size);
-        }
+    if (nnf_crew_stopped(&job->crew, 0, nnf_crew_time(&job->crew, STEP_NANOSECONDS))) {
+        return false;
     }
-    weight = nnf_batch_weight(&batch, job->plan.kernels->real);
-    if (weight == 0) {
-        return true;
+    if (!nnf_batch_weight(&batch, &job->crew, &weight)) {
+        return true; /* no row counts: nothing is learnt from it */
     }
     if (!nnf_batch_gradient(&job->plan, &job->crew, &batch, job->parameters,
                             job->gradient, &loss)) {
@@ -128,16 +132,34 @@ step(struct job *job, size_t first, size_t n, struct epoch *epoch)
 
 /* One epoch. */
 
+/* Draw the epoch's order, a part at a time. */
+static bool
+shuffle(struct job *job)
+{
+    for (size_t left = job->data->n_rows; left > 1;) {
+        size_t part = min_size(left, SHUFFLE_AT_ONCE);
+
+        nnf_shuffle(job->training->shuffle, job->order, left, left - part);
+        left -= part;
+        if (nnf_crew_stopped(&job->crew, 0,
+                             nnf_crew_time(&job->crew, SHUFFLE_NANOSECONDS) *
+                                 (double)part)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 run_batches(struct job *job, struct epoch *epoch)
 {
     size_t n_rows = job->data->n_rows;
 
-    if (job->order != NULL) {
-        nnf_shuffle(job->training->shuffle, n_rows, job->order);
+    if (job->order != NULL && !shuffle(job)) {
+        return false;
     }
-    for (size_t first = 0; first < n_rows; first += job->batch_size) {
-        if (!step(job, first, min_size(job->batch_size, n_rows - first), epoch)) {
+    for (size_t row = 0; row < n_rows; row += job->batch_size) {
+        if (!step(job, row, min_size(job->batch_size, n_rows - row), epoch)) {
             return false;
         }
     }
@@ -208,9 +230,9 @@ report_epoch(struct job *job, enum nnf_event event)
     if (training->on_epoch == NULL) {
         return true;
     }
-    nnf_float_leave(job->crew.outside);
+    nnf_crew_leave(&job->crew);
     goes_on = training->on_epoch(training->on_epoch_context, training, event) == 0;
-    job->crew.outside = nnf_float_enter();
+    nnf_crew_return(&job->crew);
     return goes_on;
 }
 
@@ -250,19 +272,19 @@ run_epoch(struct job *job)
 static bool
 begin_job(struct job *job)
 {
-    size_t n_rows = job->data->n_rows;
+    const struct nnf_training *training = job->training;
     const struct nnf_batch all = {
-        .data = job->data, .n = n_rows, .resident = job->resident};
+        .data = job->data, .n = job->data->n_rows, .resident = job->resident};
 
-    if (job->order != NULL) {
-        for (size_t i = 0; i < n_rows; i++) {
-            job->order[i] = i;
-        }
+    for (size_t i = 0; job->order != NULL && i < job->data->n_rows; i++) {
+        job->order[i] = i;
     }
-    if (job->training->validation != NULL) {
-        job->scoring.data = job->training->validation;
-        job->scoring.score = job->training->score;
-        nnf_scoring_begin(&job->scoring, &job->plan);
+    if (training->validation != NULL) {
+        job->scoring.data = training->validation;
+        job->scoring.score = training->score;
+        if (!nnf_scoring_begin(&job->scoring, &job->plan, &job->crew)) {
+            return false;
+        }
     }
     return job->resident == NULL || nnf_batch_load(&job->plan, &job->crew, &all);
 }
@@ -274,7 +296,6 @@ nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
 {
     struct job job = {.training = training,
                       .data = data,
-                      .crew.poll = &training->poll,
                       .parameters = parameters,
                       .moments = moments,
                       .best_parameters = best_parameters};
@@ -284,7 +305,7 @@ nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
     training->first_bad_epoch = 0;
     training->stop = NNF_STOP_ASKED;
     plan_job(&job, net, kernels, training, data->n_rows, &arena);
-    nnf_crew_begin(&job.crew);
+    nnf_crew_begin(&job.crew, kernels, &training->poll);
     if (begin_job(&job)) {
         while (run_epoch(&job) && training->n_epochs < training->max_epochs) {
         }

@@ -2,6 +2,14 @@
 """Feed-forward neural networks trained in C behind scikit-learn's interface."""
 
 from importlib.metadata import version
+from importlib.util import find_spec
+
+if find_spec("nnfast._core") is None:
+    raise ImportError(
+        f"{__path__[0]} has no compiled _core: it is nnfast's source folder, found"
+        " before an installed nnfast. Run Python from another folder, or install"
+        " with 'pip install -e .' to use it where it lies."
+    )
 
 from ._classifier import MLPClassifier
 from ._regressor import MLPRegressor

@@ -177,6 +177,8 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
             sample_weight = cast(sample_weight, X.dtype, "sample_weight")
+            if sample_weight.sum() == 0:
+                raise ValueError("sample_weight must not sum to zero.")
         return X, y, sample_weight
 
     def _scaled_for(self, n_layers: int) -> tuple[str, ...]:

@@ -2,13 +2,10 @@
 """What the estimators do beyond scikit-learn's numbers: see test_same_seed.py."""
 
 import copy
-import doctest
-import importlib
 import inspect
 import math
 import pickle
 import signal
-import subprocess
 import sys
 import threading
 from itertools import pairwise
@@ -66,24 +63,9 @@ def test_signature_begins_with_scikit_learns(name):
 def test_every_parameter_is_constrained_and_documented(estimator):
     parameters = set(inspect.signature(estimator).parameters)
     assert set(estimator._parameter_constraints) == parameters
+    documentation = inspect.cleandoc(estimator.__doc__)
     for name in parameters:
-        assert f"    {name} : " in estimator.__doc__
-
-
-@pytest.mark.parametrize("module", ["_classifier", "_regressor"])
-def test_examples_of_the_docstrings(module):
-    tested = doctest.testmod(importlib.import_module(f"nnfast.{module}"))
-    assert tested.attempted > 0
-    assert tested.failed == 0
-
-
-def test_import_leaves_the_heavy_modules_for_later():
-    heavy = ["sklearn.preprocessing", "sklearn.metrics", "sklearn.model_selection"]
-    script = f"import sys, nnfast; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+        assert f"\n{name} : " in documentation
 
 
 # ---- composition ----

@@ -18,7 +18,7 @@ LAYERS = """
     optim score
     batch
     pass
-    plan
+    crew plan
     net settings
     loss
     activation threads
@@ -29,7 +29,8 @@ LAYERS = """
     kernels/math kernels/shuffles
     kernels/vector
     kernels
-    common rng
+    rng
+    common
     nnfast
 """
 DEPTH = {stem: i for i, line in enumerate(LAYERS.splitlines()) for stem in line.split()}

@@ -12,8 +12,10 @@
 
 #ifdef NNF_DOUBLE
 #define EPSILON ((real)2.220446049250313080847263336181640625e-16)
+#define POISSON_FLOOR ((real)1e-250)
 #else
 #define EPSILON ((real)1.1920928955078125e-7)
+#define POISSON_FLOOR ((real)1e-25)
 #endif
 
 /* As scikit-learn, which reports the log of a probability clipped at epsilon. */
@@ -103,18 +105,22 @@ poisson_exp(vec p, vec y, vec *delta, real parameter)
     return poisson_value(p, y);
 }
 
+/* An output that has underflowed counts as POISSON_FLOOR: y / p stays finite, and the
+ * slope of such an output, zero, may be multiplied with it. */
 ALWAYS_INLINE vec
 poisson(vec p, vec y, vec *delta, real parameter)
 {
+    vec bounded = vec_max(splat(POISSON_FLOOR), p);
+
     (void)parameter;
-    *delta = splat(1) - y / p;
-    return poisson_value(p, y);
+    *delta = splat(1) - y / bounded;
+    return poisson_value(bounded, y);
 }
 
 /* The same over a block of a tile. */
 
-/* Weight times value, where a weight of zero silences any value: it may belong to the
- * padding, or to a row that is not to count, and be infinite. */
+/* Weight times value, where a weight of zero silences any loss and delta: they may
+ * belong to the padding, or to a row that is not to count, and be infinite. */
 ALWAYS_INLINE vec
 weigh(vec weight, vec value)
 {

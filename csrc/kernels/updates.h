@@ -78,34 +78,22 @@ run_solver(step_function f, const bool second, size_t count, real *w, const real
 {
     const struct step s = step_of(update);
     vec_double sum = {0};
-    vec none = {0};
-    size_t i = 0;
 
     NO_UNROLL
-    for (; i + LANES <= count; i += LANES) {
-        vec x = load_u(w + i), m = load_u(a + i), v = second ? load_u(b + i) : none;
-        vec_double wide = widen(x);
-
-        sum += wide * wide;
-        f(&s, (load_u(g + i) + s.decay * x) * s.scale, &x, &m, &v);
-        store_u(w + i, x);
-        store_u(a + i, m);
-        if (second) {
-            store_u(b + i, v);
-        }
-    }
-    if (i < count) {
+    for (size_t i = 0; i < count; i += LANES) {
         size_t n = count - i;
-        vec x = load_part(w + i, n), m = load_part(a + i, n);
-        vec v = second ? load_part(b + i, n) : none;
+        vec x = load_up_to(w + i, n), m = load_up_to(a + i, n), v = {0};
         vec_double wide = widen(x);
 
-        sum += wide * wide;
-        f(&s, (load_part(g + i, n) + s.decay * x) * s.scale, &x, &m, &v);
-        store_part(w + i, x, n);
-        store_part(a + i, m, n);
         if (second) {
-            store_part(b + i, v, n);
+            v = load_up_to(b + i, n);
+        }
+        sum += wide * wide;
+        f(&s, (load_up_to(g + i, n) + s.decay * x) * s.scale, &x, &m, &v);
+        store_up_to(w + i, x, n);
+        store_up_to(a + i, m, n);
+        if (second) {
+            store_up_to(b + i, v, n);
         }
     }
     return sum_of(sum);
@@ -132,16 +120,21 @@ static double
 finish_gradient(size_t count, const void *parameters, void *gradient,
                 const struct nnf_update *update)
 {
+    const struct step s = step_of(update);
     const real *w = parameters;
     real *g = gradient;
-    real scale = (real)update->scale, decay = (real)update->decay;
-    double sum = 0;
+    vec_double sum = {0};
 
-    for (size_t i = 0; i < count; i++) {
-        sum += (double)w[i] * (double)w[i];
-        g[i] = (g[i] + decay * w[i]) * scale;
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t n = count - i;
+        vec x = load_up_to(w + i, n);
+        vec y = load_up_to(g + i, n);
+        vec_double wide = widen(x);
+
+        sum += wide * wide;
+        store_up_to(g + i, (y + s.decay * x) * s.scale, n);
     }
-    return sum;
+    return sum_of(sum);
 }
 
 /* x - x is zero for every finite x and NaN for the others. */

@@ -89,12 +89,15 @@ store_u(real *p, vec x)
     *(vec_u *)p = x;
 }
 
-/* The first n reals at p, zeros after them; n < LANES. */
+/* The first n reals at p, zeros after them; all lanes when n is that many or more. */
 ALWAYS_INLINE vec
-load_part(const real *p, size_t n)
+load_up_to(const real *p, size_t n)
 {
     vec x = {0};
 
+    if (n >= LANES) {
+        return load_u(p);
+    }
     for (size_t i = 0; i < n; i++) {
         x[i] = p[i];
     }
@@ -102,8 +105,12 @@ load_part(const real *p, size_t n)
 }
 
 ALWAYS_INLINE void
-store_part(real *p, vec x, size_t n)
+store_up_to(real *p, vec x, size_t n)
 {
+    if (n >= LANES) {
+        store_u(p, x);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         p[i] = x[i];
     }

@@ -6,7 +6,7 @@
 #include <numpy/arrayobject.h>
 
 int
-arrays_import(void)
+nnf_arrays_import(void)
 {
     return PyArray_ImportNumPyAPI();
 }
@@ -97,7 +97,7 @@ refuse(PyObject *kind, const struct array_demand *demand, PyArrayObject *array,
 }
 
 int
-array_get(PyObject *object, const struct array_demand *demand, struct array *array)
+nnf_array_get(PyObject *object, const struct array_demand *demand, struct array *array)
 {
     PyArrayObject *given = (PyArrayObject *)object;
     const char *flaw;
@@ -132,7 +132,7 @@ array_get(PyObject *object, const struct array_demand *demand, struct array *arr
 }
 
 bool
-array_has_ndim(PyObject *object, int ndim)
+nnf_array_has_ndim(PyObject *object, int ndim)
 {
     return PyArray_Check(object) && PyArray_NDIM((PyArrayObject *)object) == ndim;
 }
@@ -146,7 +146,7 @@ overlap(const struct array *a, const struct array *b)
 }
 
 int
-arrays_check_overlap(const struct array *const *arrays, size_t n_arrays)
+nnf_arrays_check_overlap(const struct array *const *arrays, size_t n_arrays)
 {
     for (size_t i = 0; i < n_arrays; i++) {
         for (size_t j = 0; j < i; j++) {

@@ -36,17 +36,18 @@ struct array {
 };
 
 /* 0, or -1 with a NumPy ImportError. Call once, when the module is made. */
-int arrays_import(void);
+int nnf_arrays_import(void);
 
 /* Fill *array from object, whose memory it borrows; 0, or -1 with a TypeError or
  * ValueError that names the argument, what was expected and what came. */
-int array_get(PyObject *object, const struct array_demand *demand, struct array *array);
+int nnf_array_get(PyObject *object, const struct array_demand *demand,
+                  struct array *array);
 
 /* True when object is an array with that many dimensions. */
-bool array_has_ndim(PyObject *object, int ndim);
+bool nnf_array_has_ndim(PyObject *object, int ndim);
 
 /* 0 when no array that is written shares memory with another, else -1 with a
  * ValueError. */
-int arrays_check_overlap(const struct array *const *arrays, size_t n_arrays);
+int nnf_arrays_check_overlap(const struct array *const *arrays, size_t n_arrays);
 
 #endif

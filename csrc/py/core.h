@@ -23,12 +23,12 @@ typedef struct {
     struct nnf_net net;
 } NetObject;
 
-extern PyType_Spec net_spec;
+extern PyType_Spec nnf_net_spec;
 
 /* The kernels for an array's type and the isa argument (None: the module's); NULL
  * with a ValueError. */
-const struct nnf_kernels *net_kernels(NetObject *self, PyObject *isa,
-                                      enum nnf_real real);
+const struct nnf_kernels *nnf_net_kernels(NetObject *self, PyObject *isa,
+                                          enum nnf_real real);
 
 /* The rows that X, y and sample_weight describe. Arrays are borrowed. */
 struct rows {
@@ -37,16 +37,16 @@ struct rows {
 };
 
 /* names: what to call the three in messages. */
-int net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
-                 enum nnf_real real, const char *const names[3], struct rows *rows);
+int nnf_net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
+                     enum nnf_real real, const char *const names[3], struct rows *rows);
 
 /* Net.train, in training.c. */
-PyObject *net_train(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs);
 
 /* Workspace of that size, aligned as the core wants it; 0 bytes is an overflow. NULL
  * with a MemoryError. *block is what to free. */
-void *workspace_new(size_t size, void **block);
-void workspace_free(void *block);
+void *nnf_workspace_new(size_t size, void **block);
+void nnf_workspace_free(void *block);
 
 /* A call that runs without the GIL, and comes back to let signals through. */
 struct detached {
@@ -57,16 +57,16 @@ struct detached {
 };
 
 /* Begin by taking the lock (may be NULL), then releasing the GIL; 0, or -1 with an
- * exception. detached_end is called exactly after a begin that returned 0. */
-int detached_begin(struct detached *detached, PyObject *lock);
-void detached_end(struct detached *detached);
+ * exception. nnf_detached_end is called exactly after a begin that returned 0. */
+int nnf_detached_begin(struct detached *detached, PyObject *lock);
+void nnf_detached_end(struct detached *detached);
 
 /* Have the GIL for a moment; while Python code may run, the lock is free, so that a
  * signal handler or callback can use what it guards. */
-void detached_attach(struct detached *detached);
-void detached_release(struct detached *detached);
+void nnf_detached_attach(struct detached *detached);
+void nnf_detached_release(struct detached *detached);
 
 /* struct nnf_poll's function, with a struct detached as its context. */
-int detached_poll(void *context);
+int nnf_detached_poll(void *context);
 
 #endif

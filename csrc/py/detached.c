@@ -6,7 +6,7 @@
 #include "core.h"
 
 void *
-workspace_new(size_t size, void **block)
+nnf_workspace_new(size_t size, void **block)
 {
     uintptr_t start;
 
@@ -30,7 +30,7 @@ workspace_new(size_t size, void **block)
 }
 
 void
-workspace_free(void *block)
+nnf_workspace_free(void *block)
 {
     PyMem_RawFree(block);
 }
@@ -52,27 +52,25 @@ take_lock(struct detached *detached)
     return 0;
 }
 
-/* Keeps an exception that is set. */
+/* No exception is set here: one ends the call, and the lock is then not taken again. */
 static void
 give_lock_back(struct detached *detached)
 {
-    PyObject *type, *value, *traceback, *given;
+    PyObject *given;
 
     if (!detached->lock_held) {
         return;
     }
     detached->lock_held = false;
-    PyErr_Fetch(&type, &value, &traceback);
     given = PyObject_CallMethod(detached->lock, "release", NULL);
     Py_XDECREF(given);
     if (given == NULL) {
         PyErr_WriteUnraisable(detached->lock);
     }
-    PyErr_Restore(type, value, traceback);
 }
 
 int
-detached_begin(struct detached *detached, PyObject *lock)
+nnf_detached_begin(struct detached *detached, PyObject *lock)
 {
     *detached = (struct detached){.lock = lock};
     if (take_lock(detached) < 0) {
@@ -83,21 +81,21 @@ detached_begin(struct detached *detached, PyObject *lock)
 }
 
 void
-detached_end(struct detached *detached)
+nnf_detached_end(struct detached *detached)
 {
     PyEval_RestoreThread(detached->thread);
     give_lock_back(detached);
 }
 
 void
-detached_attach(struct detached *detached)
+nnf_detached_attach(struct detached *detached)
 {
     PyEval_RestoreThread(detached->thread);
     give_lock_back(detached);
 }
 
 void
-detached_release(struct detached *detached)
+nnf_detached_release(struct detached *detached)
 {
     if (!detached->failed && take_lock(detached) < 0) {
         detached->failed = true;
@@ -106,14 +104,14 @@ detached_release(struct detached *detached)
 }
 
 int
-detached_poll(void *context)
+nnf_detached_poll(void *context)
 {
     struct detached *detached = context;
 
-    detached_attach(detached);
+    nnf_detached_attach(detached);
     if (PyErr_CheckSignals() < 0) {
         detached->failed = true;
     }
-    detached_release(detached);
+    nnf_detached_release(detached);
     return detached->failed;
 }

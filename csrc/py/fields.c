@@ -65,17 +65,17 @@ static const struct field state_fields[] = {
 #define N_STATE (sizeof state_fields / sizeof state_fields[0])
 
 const char *
-text_read(PyObject *value)
+nnf_text_read(PyObject *value)
 {
     Py_ssize_t length;
     const char *text =
         PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &length) : NULL;
 
-    if (text == NULL || strlen(text) != (size_t)length) {
-        PyErr_Clear();
+    if (text == NULL) {
+        PyErr_Clear(); /* a lone surrogate has no UTF-8 */
         return NULL;
     }
-    return text;
+    return strlen(text) == (size_t)length ? text : NULL;
 }
 
 /* Replace the conversion's exception by one that names the argument. */
@@ -84,13 +84,18 @@ refuse_number(const char *name, const char *expected, PyObject *value)
 {
     bool type = PyErr_ExceptionMatches(PyExc_TypeError);
 
+    /* Ctrl-C and the like are nobody's argument. */
+    if (!type && !PyErr_ExceptionMatches(PyExc_ValueError) &&
+        !PyErr_ExceptionMatches(PyExc_OverflowError)) {
+        return -1;
+    }
     PyErr_Format(type ? PyExc_TypeError : PyExc_ValueError, "%s must be %s, got %R",
                  name, expected, value);
     return -1;
 }
 
 int
-number_read_double(PyObject *value, const char *name, double *number)
+nnf_number_read_double(PyObject *value, const char *name, double *number)
 {
     *number = PyFloat_AsDouble(value);
     return PyErr_Occurred() ? refuse_number(name, "a number", value) : 0;
@@ -114,7 +119,7 @@ read_size(PyObject *value, const char *name, size_t *number)
 }
 
 int
-number_read_count(PyObject *value, const char *name, size_t *number)
+nnf_number_read_count(PyObject *value, const char *name, size_t *number)
 {
     if (read_size(value, name, number) < 0) {
         return -1;
@@ -130,7 +135,7 @@ number_read_count(PyObject *value, const char *name, size_t *number)
 static int
 read_choice(const struct field *field, PyObject *value)
 {
-    const char *name = text_read(value);
+    const char *name = nnf_text_read(value);
 
     for (int i = 0; name != NULL && field->choices[i] != NULL; i++) {
         if (strcmp(name, field->choices[i]) == 0) {
@@ -149,15 +154,19 @@ read_field(const struct field *field, PyObject *value, struct nnf_training *trai
 
     switch (field->kind) {
     case KIND_DOUBLE:
-        return number_read_double(value, field->key, member);
+        return nnf_number_read_double(value, field->key, member);
     case KIND_SIZE:
         return read_size(value, field->key, member);
     case KIND_COUNT:
         return read_uint64(value, field->key, member);
     case KIND_BOOL:
-        number = PyObject_IsTrue(value);
-        *(bool *)member = number > 0;
-        return number < 0 ? -1 : 0;
+        if (!PyBool_Check(value)) {
+            PyErr_Format(PyExc_TypeError, "%s must be True or False, got %R",
+                         field->key, value);
+            return -1;
+        }
+        *(bool *)member = value == Py_True;
+        return 0;
     case KIND_CHOICE:
         number = read_choice(field, value);
         memcpy(member, &number, sizeof number);
@@ -218,7 +227,7 @@ read_rates(PyObject *rates, double *dropout, size_t n_hidden)
     for (size_t i = 0; i < n_hidden; i++) {
         PyObject *rate = PyTuple_GET_ITEM(rates, (Py_ssize_t)i);
 
-        if (number_read_double(rate, "a dropout rate", &dropout[i]) < 0) {
+        if (nnf_number_read_double(rate, "a dropout rate", &dropout[i]) < 0) {
             return -1;
         }
     }
@@ -242,8 +251,8 @@ read_dropout(PyObject *settings, struct nnf_training *training, double *dropout,
 }
 
 int
-settings_read(PyObject *settings, struct nnf_training *training, double *dropout,
-              size_t n_hidden)
+nnf_settings_read(PyObject *settings, struct nnf_training *training, double *dropout,
+                  size_t n_hidden)
 {
     if (read_dropout(settings, training, dropout, n_hidden) < 0) {
         return -1;
@@ -252,13 +261,13 @@ settings_read(PyObject *settings, struct nnf_training *training, double *dropout
 }
 
 int
-state_read(PyObject *state, struct nnf_training *training)
+nnf_state_read(PyObject *state, struct nnf_training *training)
 {
     return read_fields(state_fields, N_STATE, "state", state, 0, training);
 }
 
 PyObject *
-state_write(const struct nnf_training *training)
+nnf_state_write(const struct nnf_training *training)
 {
     PyObject *dict = PyDict_New();
 

@@ -12,21 +12,21 @@
 
 /* A Python number, a positive whole one or any, into *number; 0, or -1 with a TypeError
  * or ValueError that names the argument. */
-int number_read_count(PyObject *value, const char *name, size_t *number);
-int number_read_double(PyObject *value, const char *name, double *number);
+int nnf_number_read_count(PyObject *value, const char *name, size_t *number);
+int nnf_number_read_double(PyObject *value, const char *name, double *number);
 
 /* The text of a str without NUL, or NULL with no exception. */
-const char *text_read(PyObject *value);
+const char *nnf_text_read(PyObject *value);
 
 /* Fill training from the settings, every key of which is required and known. The
  * dropout rates go to dropout (n_hidden of them); 0, or -1 with an exception. */
-int settings_read(PyObject *settings, struct nnf_training *training, double *dropout,
-                  size_t n_hidden);
+int nnf_settings_read(PyObject *settings, struct nnf_training *training,
+                      double *dropout, size_t n_hidden);
 
-/* Fill the state from what state_write once wrote. */
-int state_read(PyObject *state, struct nnf_training *training);
+/* Fill the state from what nnf_state_write once wrote. */
+int nnf_state_read(PyObject *state, struct nnf_training *training);
 
 /* A new dictionary of the state. */
-PyObject *state_write(const struct nnf_training *training);
+PyObject *nnf_state_write(const struct nnf_training *training);
 
 #endif

@@ -43,7 +43,7 @@ activation_name(size_t i)
 static bool
 is_hidden(size_t i)
 {
-    return i != NNF_EXP && i != NNF_SOFTMAX;
+    return nnf_activation_is_hidden((enum nnf_activation)i);
 }
 
 static const char *
@@ -102,14 +102,14 @@ module_exec(PyObject *module)
 {
     struct module_state *state = PyModule_GetState(module);
 
-    if (arrays_import() < 0) {
+    if (nnf_arrays_import() < 0) {
         return -1;
     }
     state->isa = choose_isa();
     if (state->isa == NULL) {
         return -1;
     }
-    state->net_type = PyType_FromModuleAndSpec(module, &net_spec, NULL);
+    state->net_type = PyType_FromModuleAndSpec(module, &nnf_net_spec, NULL);
     if (state->net_type == NULL ||
         PyModule_AddType(module, (PyTypeObject *)state->net_type) < 0) {
         return -1;

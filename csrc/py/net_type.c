@@ -44,7 +44,7 @@ read_activations(PyObject *tuple, enum nnf_activation *activations)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
         PyObject *item = PyTuple_GET_ITEM(tuple, i);
-        const char *name = text_read(item);
+        const char *name = nnf_text_read(item);
 
         if (!PyUnicode_Check(item)) {
             PyErr_Format(PyExc_TypeError, "activations must be names, got %R", item);
@@ -128,14 +128,14 @@ net_get_size(PyObject *self, void *closure)
 /* Arguments that methods share. */
 
 const struct nnf_kernels *
-net_kernels(NetObject *self, PyObject *isa, enum nnf_real real)
+nnf_net_kernels(NetObject *self, PyObject *isa, enum nnf_real real)
 {
     struct module_state *state = PyType_GetModuleState(Py_TYPE(self));
     const struct nnf_kernels *kernels = NULL;
     const char *name = state->isa;
 
     if (isa != Py_None) {
-        name = text_read(isa);
+        name = nnf_text_read(isa);
     }
     if (name != NULL) {
         kernels = nnf_kernels_find(name, real);
@@ -159,12 +159,12 @@ get_parameters(NetObject *self, PyObject *object, bool writable, struct array *a
     const struct array_demand demand = {
         "parameters", ELEMENT_ANY_REAL, 1, {nnf_net_size(&self->net), 1}, writable};
 
-    return array_get(object, &demand, array);
+    return nnf_array_get(object, &demand, array);
 }
 
 int
-net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
-             enum nnf_real real, const char *const names[3], struct rows *rows)
+nnf_net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
+                 enum nnf_real real, const char *const names[3], struct rows *rows)
 {
     size_t inputs = self->net.widths[0];
     size_t outputs = self->net.widths[self->net.n_layers];
@@ -174,7 +174,7 @@ net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
     const char *flaw;
 
     *rows = (struct rows){0};
-    if (array_get(X, &demand, &rows->X) < 0) {
+    if (nnf_array_get(X, &demand, &rows->X) < 0) {
         return -1;
     }
     rows->data.n_rows = demand.shape[0] = rows->X.shape[0];
@@ -182,11 +182,11 @@ net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
 
     demand.name = names[1];
     demand.shape[1] = outputs;
-    if (softmax && array_has_ndim(y, 1)) {
+    if (softmax && nnf_array_has_ndim(y, 1)) {
         demand.element = ELEMENT_INT64;
         demand.ndim = 1;
     }
-    if (array_get(y, &demand, &rows->y) < 0) {
+    if (nnf_array_get(y, &demand, &rows->y) < 0) {
         return -1;
     }
     if (demand.ndim == 1) {
@@ -199,7 +199,7 @@ net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
         demand.name = names[2];
         demand.element = element;
         demand.ndim = 1;
-        if (array_get(sample_weight, &demand, &rows->sample_weight) < 0) {
+        if (nnf_array_get(sample_weight, &demand, &rows->sample_weight) < 0) {
             return -1;
         }
         rows->data.weights = rows->sample_weight.data;
@@ -218,13 +218,13 @@ static int
 get_threads(PyObject *object, size_t *n_threads)
 {
     *n_threads = 1;
-    return object == NULL ? 0 : number_read_count(object, "n_threads", n_threads);
+    return object == NULL ? 0 : nnf_number_read_count(object, "n_threads", n_threads);
 }
 
 static int
 get_alpha(PyObject *object, double *alpha)
 {
-    if (number_read_double(object, "alpha", alpha) < 0) {
+    if (nnf_number_read_double(object, "alpha", alpha) < 0) {
         return -1;
     }
     if (!(*alpha >= 0 && *alpha <= DBL_MAX)) {
@@ -251,7 +251,7 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     struct array_demand demand = {"X", ELEMENT_ANY_REAL, 2, {ANY_LENGTH, 0}, false};
     const struct nnf_kernels *kernels;
     struct detached detached;
-    const struct nnf_poll poll = {detached_poll, &detached};
+    const struct nnf_poll poll = {nnf_detached_poll, &detached};
     void *workspace, *block = NULL;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|OO:predict", keywords,
@@ -263,7 +263,7 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     }
     demand.element = element_of(parameters.real);
     demand.shape[1] = net->widths[0];
-    if (array_get(X_object, &demand, &X) < 0) {
+    if (nnf_array_get(X_object, &demand, &X) < 0) {
         return NULL;
     }
     demand = (struct array_demand){"out",
@@ -271,30 +271,30 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
                                    2,
                                    {X.shape[0], net->widths[net->n_layers]},
                                    true};
-    if (array_get(out_object, &demand, &out) < 0 ||
-        arrays_check_overlap(arrays, 3) < 0 ||
-        (kernels = net_kernels(self, isa, parameters.real)) == NULL) {
+    if (nnf_array_get(out_object, &demand, &out) < 0 ||
+        nnf_arrays_check_overlap(arrays, 3) < 0 ||
+        (kernels = nnf_net_kernels(self, isa, parameters.real)) == NULL) {
         return NULL;
     }
     if (X.shape[0] == 0) {
         Py_RETURN_NONE;
     }
-    workspace = workspace_new(
+    workspace = nnf_workspace_new(
         nnf_predict_workspace(net, kernels, X.shape[0], n_threads), &block);
-    if (workspace == NULL || detached_begin(&detached, NULL) < 0) {
+    if (workspace == NULL || nnf_detached_begin(&detached, NULL) < 0) {
         goto fail;
     }
     nnf_predict(net, kernels, parameters.data, X.shape[0], X.data, out.data, n_threads,
                 &poll, workspace);
-    detached_end(&detached);
+    nnf_detached_end(&detached);
     if (detached.failed) {
         goto fail;
     }
-    workspace_free(block);
+    nnf_workspace_free(block);
     Py_RETURN_NONE;
 
 fail:
-    workspace_free(block);
+    nnf_workspace_free(block);
     return NULL;
 }
 
@@ -318,7 +318,7 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
         "gradient", ELEMENT_ANY_REAL, 1, {nnf_net_size(&self->net), 1}, true};
     const struct nnf_kernels *kernels;
     struct detached detached;
-    const struct nnf_poll poll = {detached_poll, &detached};
+    const struct nnf_poll poll = {nnf_detached_poll, &detached};
     void *workspace, *block = NULL;
 
     if (!PyArg_ParseTupleAndKeywords(
@@ -330,29 +330,30 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     demand.element = element_of(parameters.real);
-    if (array_get(gradient_object, &demand, &gradient) < 0 ||
-        net_get_rows(self, X, y, sample_weight, parameters.real, names, &rows) < 0 ||
-        arrays_check_overlap(arrays, 5) < 0 ||
-        (kernels = net_kernels(self, isa, parameters.real)) == NULL) {
+    if (nnf_array_get(gradient_object, &demand, &gradient) < 0 ||
+        nnf_net_get_rows(self, X, y, sample_weight, parameters.real, names, &rows) <
+            0 ||
+        nnf_arrays_check_overlap(arrays, 5) < 0 ||
+        (kernels = nnf_net_kernels(self, isa, parameters.real)) == NULL) {
         return NULL;
     }
-    workspace = workspace_new(
+    workspace = nnf_workspace_new(
         nnf_gradient_workspace(&self->net, kernels, rows.data.n_rows, n_threads),
         &block);
-    if (workspace == NULL || detached_begin(&detached, NULL) < 0) {
+    if (workspace == NULL || nnf_detached_begin(&detached, NULL) < 0) {
         goto fail;
     }
     nnf_gradient(&self->net, kernels, parameters.data, &rows.data, alpha, gradient.data,
                  &objective, n_threads, &poll, workspace);
-    detached_end(&detached);
+    nnf_detached_end(&detached);
     if (detached.failed) {
         goto fail;
     }
-    workspace_free(block);
+    nnf_workspace_free(block);
     return PyFloat_FromDouble(objective);
 
 fail:
-    workspace_free(block);
+    nnf_workspace_free(block);
     return NULL;
 }
 
@@ -362,7 +363,7 @@ static PyMethodDef net_methods[] = {
     {"gradient", (PyCFunction)(void (*)(void))net_gradient,
      METH_VARARGS | METH_KEYWORDS,
      "Return the objective and write its gradient into gradient."},
-    {"train", (PyCFunction)(void (*)(void))net_train, METH_VARARGS | METH_KEYWORDS,
+    {"train", (PyCFunction)(void (*)(void))nnf_net_train, METH_VARARGS | METH_KEYWORDS,
      "Train parameters and moments in place; return what happened."},
     {NULL, NULL, 0, NULL},
 };
@@ -381,7 +382,7 @@ static PyType_Slot net_slots[] = {
     {0, NULL},
 };
 
-PyType_Spec net_spec = {
+PyType_Spec nnf_net_spec = {
     .name = "nnfast._core.Net",
     .basicsize = sizeof(NetObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,

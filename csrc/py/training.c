@@ -73,19 +73,19 @@ call_on_epoch(PyObject *on_epoch, const struct nnf_training *training,
     bool scored = training->validation != NULL;
     PyObject *score =
         scored ? PyFloat_FromDouble(training->validation_score) : Py_NewRef(Py_None);
-    PyObject *report = NULL, *result = NULL;
+    PyObject *epoch = NULL, *result = NULL;
 
     if (score != NULL) {
-        report = Py_BuildValue("{s:n,s:d,s:O,s:d,s:s}", "n_iter",
-                               (Py_ssize_t)training->n_epochs, "loss", training->loss,
-                               "score", score, "learning_rate", training->learning_rate,
-                               "event", events[event]);
+        epoch = Py_BuildValue("{s:n,s:d,s:O,s:d,s:s}", "n_iter",
+                              (Py_ssize_t)training->n_epochs, "loss", training->loss,
+                              "score", score, "learning_rate", training->learning_rate,
+                              "event", events[event]);
     }
-    if (report != NULL) {
-        result = PyObject_CallOneArg(on_epoch, report);
+    if (epoch != NULL) {
+        result = PyObject_CallOneArg(on_epoch, epoch);
     }
     Py_XDECREF(score);
-    Py_XDECREF(report);
+    Py_XDECREF(epoch);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
@@ -104,11 +104,11 @@ epoch_ended(void *context, const struct nnf_training *training, enum nnf_event e
     if (fit->on_epoch == NULL) {
         return 0;
     }
-    detached_attach(&fit->detached);
+    nnf_detached_attach(&fit->detached);
     if (call_on_epoch(fit->on_epoch, training, event) < 0) {
         fit->detached.failed = true;
     }
-    detached_release(&fit->detached);
+    nnf_detached_release(&fit->detached);
     return fit->detached.failed;
 }
 
@@ -202,11 +202,11 @@ get_validation(const struct arguments *a, size_t size, struct buffers *b)
     if (b->parameters.real == NNF_FLOAT64) {
         demand.element = ELEMENT_FLOAT64;
     }
-    if (array_get(a->best_parameters, &demand, &b->best_parameters) < 0) {
+    if (nnf_array_get(a->best_parameters, &demand, &b->best_parameters) < 0) {
         return -1;
     }
-    return net_get_rows(a->self, X, y, sample_weight, b->parameters.real, names,
-                        &b->validation);
+    return nnf_net_get_rows(a->self, X, y, sample_weight, b->parameters.real, names,
+                            &b->validation);
 }
 
 static int
@@ -220,7 +220,7 @@ get_buffers(const struct arguments *a, enum nnf_solver solver, struct buffers *b
         &b->rows.X,       &b->rows.y,       &b->rows.sample_weight,
         &b->validation.X, &b->validation.y, &b->validation.sample_weight};
 
-    if (array_get(a->parameters, &demand, &b->parameters) < 0) {
+    if (nnf_array_get(a->parameters, &demand, &b->parameters) < 0) {
         return -1;
     }
     demand = (struct array_demand){"moments",
@@ -229,25 +229,15 @@ get_buffers(const struct arguments *a, enum nnf_solver solver, struct buffers *b
                                    2,
                                    {nnf_solver_moments(solver), size},
                                    true};
-    if (array_get(a->moments, &demand, &b->moments) < 0 ||
-        net_get_rows(a->self, a->X, a->y, a->sample_weight, b->parameters.real, names,
-                     &b->rows) < 0) {
+    if (nnf_array_get(a->moments, &demand, &b->moments) < 0 ||
+        nnf_net_get_rows(a->self, a->X, a->y, a->sample_weight, b->parameters.real,
+                         names, &b->rows) < 0) {
         return -1;
     }
     if (a->validation != Py_None && get_validation(a, size, b) < 0) {
         return -1;
     }
-    return arrays_check_overlap(arrays, sizeof arrays / sizeof arrays[0]);
-}
-
-static int
-check_score(const struct nnf_training *training, const struct rows *validation)
-{
-    if (training->score == NNF_R2 && validation->data.targets == NULL) {
-        PyErr_SetString(PyExc_ValueError, "score 'r2' needs targets, not labels");
-        return -1;
-    }
-    return 0;
+    return nnf_arrays_check_overlap(arrays, sizeof arrays / sizeof arrays[0]);
 }
 
 /* The result. */
@@ -272,7 +262,7 @@ put(PyObject *dict, const char *key, PyObject *value)
 static PyObject *
 report(const struct fit *fit, const struct nnf_training *training)
 {
-    PyObject *result = state_write(training);
+    PyObject *result = nnf_state_write(training);
 
     if (result != NULL &&
         (put(result, "loss_curve", curve_list(&fit->losses)) < 0 ||
@@ -304,87 +294,126 @@ settle(struct fit *fit)
     return 0;
 }
 
-PyObject *
-net_train(PyObject *object, PyObject *args, PyObject *kwargs)
+/* The call. */
+
+/* Everything that one call holds; what it owns is released by call_end. */
+struct call {
+    struct arguments arguments;
+    struct buffers buffers;
+    struct generator generator;
+    struct fit fit;
+    struct nnf_training training;
+    double *dropout; /* rates, one per hidden layer */
+    void *block;     /* of the workspace */
+};
+
+static void
+call_end(struct call *call)
 {
-    struct arguments a = {.self = (NetObject *)object};
-    const struct nnf_net *net = &a.self->net;
-    struct buffers b = {0};
-    struct fit fit = {0};
-    struct generator generator = {0};
-    struct nnf_training training = {0};
-    const struct nnf_kernels *kernels;
-    PyObject *result = NULL;
-    double *dropout = NULL;
-    void *workspace, *block = NULL;
+    nnf_workspace_free(call->block);
+    PyMem_Free(call->dropout);
+    PyMem_RawFree(call->fit.losses.values);
+    PyMem_RawFree(call->fit.scores.values);
+    Py_XDECREF(call->generator.capsule);
+    Py_XDECREF(call->generator.lock);
+}
+
+/* Settings, state and arrays from the arguments, all checked. */
+static int
+read_arguments(struct call *call)
+{
+    const struct arguments *a = &call->arguments;
+    const struct nnf_net *net = &a->self->net;
+    struct nnf_training *training = &call->training;
     const char *flaw;
 
-    if (parse(args, kwargs, &a) < 0) {
-        return NULL;
-    }
-    dropout = PyMem_New(double, net->n_layers);
-    if (dropout == NULL) {
+    call->dropout = PyMem_New(double, net->n_layers);
+    if (call->dropout == NULL) {
         PyErr_NoMemory();
-        goto done;
+        return -1;
     }
-    if (settings_read(a.settings, &training, dropout, net->n_layers - 1) < 0 ||
-        get_buffers(&a, training.solver, &b) < 0) {
-        goto done;
+    if (nnf_settings_read(a->settings, training, call->dropout, net->n_layers - 1) <
+            0 ||
+        get_buffers(a, training->solver, &call->buffers) < 0) {
+        return -1;
     }
-    nnf_training_begin(&training);
-    if (PyDict_Size(a.state) > 0 && state_read(a.state, &training) < 0) {
-        goto done;
+    nnf_training_begin(training);
+    if (PyDict_Size(a->state) > 0 && nnf_state_read(a->state, training) < 0) {
+        return -1;
     }
-    flaw = nnf_training_check(net, &training);
+    if (a->validation != Py_None) {
+        training->validation = &call->buffers.validation.data;
+    }
+    flaw = nnf_training_check(net, training);
     if (flaw != NULL) {
         PyErr_SetString(PyExc_ValueError, flaw);
-        goto done;
+        return -1;
     }
-    if (a.validation != Py_None) {
-        if (check_score(&training, &b.validation) < 0) {
-            goto done;
-        }
-        training.validation = &b.validation.data;
-    }
-    if (a.bit_generator != Py_None) {
-        if (generator_get(a.bit_generator, &generator) < 0) {
-            goto done;
-        }
-        training.shuffle = &generator.bits;
-    }
-    if (a.on_epoch != Py_None) {
-        if (!PyCallable_Check(a.on_epoch)) {
-            PyErr_Format(PyExc_TypeError, "on_epoch must be callable, got %R",
-                         a.on_epoch);
-            goto done;
-        }
-        fit.on_epoch = a.on_epoch;
-    }
-    training.on_epoch = epoch_ended;
-    training.on_epoch_context = &fit;
-    training.poll = (struct nnf_poll){detached_poll, &fit.detached};
-    kernels = net_kernels(a.self, a.isa, b.parameters.real);
-    if (kernels == NULL) {
-        goto done;
-    }
-    workspace = workspace_new(
-        nnf_train_workspace(net, kernels, &training, b.rows.data.n_rows), &block);
-    if (workspace == NULL || detached_begin(&fit.detached, generator.lock) < 0) {
-        goto done;
-    }
-    nnf_train(net, kernels, &training, &b.rows.data, b.parameters.data, b.moments.data,
-              b.best_parameters.data, workspace);
-    detached_end(&fit.detached);
-    if (settle(&fit) == 0) {
-        result = report(&fit, &training);
-    }
+    return 0;
+}
 
-done:
-    workspace_free(block);
-    PyMem_Free(dropout);
-    PyMem_RawFree(fit.losses.values);
-    PyMem_RawFree(fit.scores.values);
-    Py_XDECREF(generator.capsule);
-    Py_XDECREF(generator.lock);
+/* The generator, and what is called meanwhile. */
+static int
+connect(struct call *call)
+{
+    const struct arguments *a = &call->arguments;
+    struct nnf_training *training = &call->training;
+
+    if (a->bit_generator != Py_None) {
+        if (generator_get(a->bit_generator, &call->generator) < 0) {
+            return -1;
+        }
+        training->shuffle = &call->generator.bits;
+    }
+    if (a->on_epoch != Py_None) {
+        if (!PyCallable_Check(a->on_epoch)) {
+            PyErr_Format(PyExc_TypeError, "on_epoch must be callable, got %R",
+                         a->on_epoch);
+            return -1;
+        }
+        call->fit.on_epoch = a->on_epoch;
+    }
+    training->on_epoch = epoch_ended;
+    training->on_epoch_context = &call->fit;
+    training->poll = (struct nnf_poll){nnf_detached_poll, &call->fit.detached};
+    return 0;
+}
+
+static PyObject *
+run(struct call *call)
+{
+    const struct nnf_net *net = &call->arguments.self->net;
+    struct buffers *b = &call->buffers;
+    const struct nnf_kernels *kernels =
+        nnf_net_kernels(call->arguments.self, call->arguments.isa, b->parameters.real);
+    void *workspace;
+
+    if (kernels == NULL) {
+        return NULL;
+    }
+    workspace = nnf_workspace_new(
+        nnf_train_workspace(net, kernels, &call->training, b->rows.data.n_rows),
+        &call->block);
+    if (workspace == NULL ||
+        nnf_detached_begin(&call->fit.detached, call->generator.lock) < 0) {
+        return NULL;
+    }
+    nnf_train(net, kernels, &call->training, &b->rows.data, b->parameters.data,
+              b->moments.data, b->best_parameters.data, workspace);
+    nnf_detached_end(&call->fit.detached);
+    return settle(&call->fit) < 0 ? NULL : report(&call->fit, &call->training);
+}
+
+PyObject *
+nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    struct call call = {.arguments.self = (NetObject *)self};
+    PyObject *result = NULL;
+
+    if (parse(args, kwargs, &call.arguments) == 0 && read_arguments(&call) == 0 &&
+        connect(&call) == 0) {
+        result = run(&call);
+    }
+    call_end(&call);
     return result;
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Who does the work of a call, and who may end it: a team of threads, and the caller's
+ * poll. Worker 0 is the caller's own thread; it counts the work that is done and asks
+ * poll when enough has come together, the others only see the answer.
+ */
+#ifndef NNF_CREW_H
+#define NNF_CREW_H
+
+#include <stdatomic.h>
+
+#include "dispatch.h"
+#include "kernels.h"
+#include "threads.h"
+
+struct nnf_crew {
+    struct nnf_team team;
+    const struct nnf_kernels *kernels;
+    const struct nnf_poll *poll; /* may be null, as its function may */
+    double work;                 /* multiply-adds since poll was last asked */
+    atomic_bool stopped;
+    struct nnf_float_state outside; /* the caller's, for whatever it is asked */
+};
+
+/* Start and end the crew's work; in between, the float state is the kernels'. */
+void nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels,
+                    const struct nnf_poll *poll);
+void nnf_crew_end(struct nnf_crew *crew);
+
+/* The caller's float state for a while, around code that is not ours. */
+void nnf_crew_leave(struct nnf_crew *crew);
+void nnf_crew_return(struct nnf_crew *crew);
+
+/* Count work (multiply-adds, or what else takes as long) that the worker has done or
+ * is about to do; true when the call is to end. Only where θ is whole. */
+bool nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work);
+
+/* As many multiply-adds as take so many nanoseconds. */
+double nnf_crew_time(const struct nnf_crew *crew, double nanoseconds);
+
+/* Run a task on the whole team; false when the call is to end. */
+bool nnf_crew_run(struct nnf_crew *crew, nnf_task *task, void *context);
+
+#endif
