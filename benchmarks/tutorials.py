@@ -11,7 +11,7 @@ in one thread. Needs nnfast and matplotlib, and takes under two minutes.
 """
 
 import argparse
-import importlib
+import importlib.util
 import json
 import os
 import platform
@@ -83,6 +83,16 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def check_output(options: argparse.Namespace) -> None:
+    """Stop now, not after minutes, where the results could not be written."""
+    if not options.no_plots and importlib.util.find_spec("matplotlib") is None:
+        sys.exit(
+            "matplotlib is not installed: pip install '.[bench]', or use --no-plots"
+        )
+    if options.json and not options.json.absolute().parent.is_dir():
+        sys.exit(f"--json: the folder {options.json.absolute().parent} does not exist")
+
+
 def cpu_model() -> str:
     """The processor's name as the system gives it."""
     try:
@@ -135,6 +145,7 @@ def print_verdict(reports: Sequence[Report]) -> bool:
 @quiet()
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
+    check_output(options)
     names = sorted(set(options.only or TUTORIALS))
     about = environment()
     print("  ".join(f"{key} {value}" for key, value in about.items()))
@@ -147,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.no_plots:
         from lessons import pictures
 
-        paths = pictures.save(reports, options.output, progress)
+        machine = f"{about['CPU']}, scikit-learn {about['scikit-learn']}"
+        paths = pictures.save(reports, machine, options.output, progress)
         progress.clear()
         print(f"{len(paths)} pictures in {options.output}")
     if options.json:

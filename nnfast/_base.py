@@ -139,21 +139,26 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
                 )
                 self.out_activation_ = output
             else:
-                self._check_same_network(widths)
+                self._check_same_network(widths, output)
 
             training_weight = self._training_weight(given, y, weight)
             if training_weight is not None:
                 training_weight = cast(training_weight, X.dtype, "class_weight")
+                if training_weight.sum() == 0:
+                    raise ValueError(
+                        "sample_weight (times class_weight) must not sum to zero in"
+                        f" {X.dtype}."
+                    )
             data = Data(X, y, training_weight)
             theta, attributes = self._solve(
                 widths, theta, data, weight, resume, incremental
             )
             if not np.isfinite(theta).all():
                 raise ValueError(_stochastic.NOT_FINITE)
-            self._commit(theta, widths, resume)
             self.n_layers_, self.n_outputs_ = len(widths), n_outputs
             for name, value in attributes.items():
                 setattr(self, name, value)
+            self._commit(theta, widths, resume)
         return self
 
     def _validate_input(
@@ -177,8 +182,6 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
             sample_weight = cast(sample_weight, X.dtype, "sample_weight")
-            if sample_weight.sum() == 0:
-                raise ValueError("sample_weight must not sum to zero.")
         return X, y, sample_weight
 
     def _scaled_for(self, n_layers: int) -> tuple[str, ...]:
@@ -191,13 +194,19 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         last = self.activation if isinstance(self.activation, str) else "identity"
         return (*hidden, hidden[-1] if hidden else last)
 
-    def _check_same_network(self, widths: tuple[int, ...]) -> None:
+    def _check_same_network(self, widths: tuple[int, ...], output: str) -> None:
         """ValueError where a fit cannot go on from the weights there are."""
         fitted = self._fitted_widths()
         if widths[1:-1] != fitted[1:-1]:
             raise ValueError(
                 f"hidden_layer_sizes={list(widths[1:-1])} differs from the fitted"
                 f" {list(fitted[1:-1])}: set warm_start=False to fit a new network."
+            )
+        if output != self.out_activation_:
+            raise ValueError(
+                f"loss={self.loss!r} and the targets ask for output activation"
+                f" {output!r}, but {type(self).__name__} was fitted with"
+                f" {self.out_activation_!r}: set warm_start=False to fit a new network."
             )
         if widths != fitted:
             raise ValueError(

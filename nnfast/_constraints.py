@@ -23,7 +23,7 @@ COMMON: dict[str, list[Any]] = {
         "array-like",
         Interval(Integral, 1, None, closed="left"),
     ],
-    "activation": [StrOptions(_ACTIVATIONS), list, tuple],
+    "activation": [StrOptions(_ACTIVATIONS), list, tuple, np.ndarray],
     "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "batch_size": [
@@ -53,7 +53,7 @@ COMMON: dict[str, list[Any]] = {
     "max_fun": [Interval(Integral, 1, None, closed="left")],
     "init": [StrOptions(SCHEMES), tuple, list],
     "init_scale": [Interval(Real, 0, None, closed="neither")],
-    "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple],
+    "dropout": [Interval(Real, 0, 1, closed="left"), list, tuple, np.ndarray],
     "n_jobs": [
         Interval(Integral, None, -1, closed="right"),
         Interval(Integral, 1, None, closed="left"),

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The C core as Python sees it: arrays and plain numbers only.
 
 Every array is demanded as documented (C-contiguous, aligned, native byte order,
@@ -6,11 +7,11 @@ ValueError that names it. The GIL is released while the core works.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
-Real = np.ndarray[Any, np.dtype[np.float32 | np.float64]]
+_Real = np.ndarray[Any, np.dtype[np.float32 | np.float64]]
 
 activations: tuple[str, ...]
 """Names of the activations that a hidden layer can have."""
@@ -24,6 +25,7 @@ isas: tuple[str, ...]
 isa: str
 """The instruction set in use, picked at import."""
 
+@final
 class Net:
     """The shape of a network: an immutable value.
 
@@ -41,21 +43,21 @@ class Net:
         Read by ``huber`` only.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         widths: tuple[int, ...],
         activations: tuple[str, ...],
         loss: str,
         huber_delta: float = 1.0,
-    ) -> None: ...
+    ) -> Net: ...
     @property
     def size(self) -> int:
         """Number of weights and biases: the length of ``parameters``."""
     def predict(
         self,
-        parameters: Real,
-        X: Real,
-        out: Real,
+        parameters: _Real,
+        X: _Real,
+        out: _Real,
         n_threads: int = 1,
         isa: str | None = None,
     ) -> None:
@@ -65,12 +67,12 @@ class Net:
         """
     def gradient(
         self,
-        parameters: Real,
-        X: Real,
+        parameters: _Real,
+        X: _Real,
         y: np.ndarray,
-        sample_weight: Real | None,
+        sample_weight: _Real | None,
         alpha: float,
-        gradient: Real,
+        gradient: _Real,
         n_threads: int = 1,
         isa: str | None = None,
     ) -> float:
@@ -81,15 +83,15 @@ class Net:
         """
     def train(
         self,
-        parameters: Real,
-        moments: Real,
-        X: Real,
+        parameters: _Real,
+        moments: _Real,
+        X: _Real,
         y: np.ndarray,
-        sample_weight: Real | None,
+        sample_weight: _Real | None,
         settings: dict[str, Any],
         state: dict[str, Any],
-        validation: tuple[Real, np.ndarray, Real | None] | None = None,
-        best_parameters: Real | None = None,
+        validation: tuple[_Real, np.ndarray, _Real | None] | None = None,
+        best_parameters: _Real | None = None,
         bit_generator: Any | None = None,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
         isa: str | None = None,

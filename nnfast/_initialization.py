@@ -79,11 +79,16 @@ def initialize(
             coefs[layer][:] = random_state.uniform(-bound, bound, shape)
             intercepts[layer][:] = random_state.uniform(-bound, bound, fan_out)
         elif init == "normal":
-            coefs[layer][:] = random_state.normal(0.0, init_scale, shape)
+            with np.errstate(over="ignore"):  # said below, with its reason
+                coefs[layer][:] = random_state.normal(0.0, init_scale, shape)
         elif distribution == "normal":
             deviation = _DEVIATIONS[scheme](fan_in, fan_out)
             coefs[layer][:] = random_state.normal(0.0, deviation, shape)
         elif distribution == "uniform":
             bound = math.sqrt(3) * _DEVIATIONS[scheme](fan_in, fan_out)
             coefs[layer][:] = random_state.uniform(-bound, bound, shape)
+    if not np.isfinite(theta).all():
+        raise ValueError(
+            f"init_scale={init_scale} draws weights too large for {theta.dtype}."
+        )
     return theta

@@ -20,7 +20,15 @@ def binarizer(y: Any, classes: Any = None) -> Any:
     # Multi-label targets say themselves how many labels there are.
     if classes is not None and not type_of_target(y).startswith("multilabel"):
         y = classes
-    return LabelBinarizer().fit(y)
+    labels = LabelBinarizer()
+    if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "bi":
+        found = np.unique(y)
+        if 2 * len(found) < len(y):  # else scikit-learn has a warning to give
+            # What fit makes of integers, without its three looks at y.
+            labels.y_type_ = "binary" if len(found) <= 2 else "multiclass"
+            labels.sparse_input_, labels.classes_ = False, found
+            return labels
+    return labels.fit(y)
 
 
 def check_known(y: np.ndarray, known: np.ndarray, *, same: bool) -> None:
@@ -62,7 +70,10 @@ def row_weights(
     class_weight: Any, classes: np.ndarray, given: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
     """The weight of each row's class, from its label as given and as encoded."""
-    weights = compute_class_weight(class_weight, classes=classes, y=given)
+    try:
+        weights = compute_class_weight(class_weight, classes=classes, y=given)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"class_weight={class_weight!r}: {error}") from error
     if not np.isfinite(weights).all():
         raise ValueError(f"class_weight must hold finite numbers; got {class_weight}.")
     rows = weights[y.astype(np.intp).ravel()]

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 
 from ._data import Data
-from ._scikit_learn import check_optimize_result, lbfgs_verbosity
+from ._scikit_learn import check_optimize_result
+
+
+def _verbosity(verbose: Any) -> dict[str, int]:
+    """The option that makes lbfgs print; from SciPy 1.15 on it has none."""
+    from scipy import __version__
+
+    if tuple(int(part) for part in __version__.split(".")[:2]) >= (1, 15):
+        return {}
+    return {"iprint": 1 if verbose >= 1 else -1}
 
 
 def minimize(
@@ -46,7 +55,7 @@ def minimize(
             "maxfun": estimator.max_fun,
             "maxiter": estimator.max_iter,
             "gtol": estimator.tol,
-            **lbfgs_verbosity(estimator.verbose),
+            **_verbosity(estimator.verbose),
         },
     )
     n_iter = check_optimize_result(result, estimator.max_iter)

@@ -20,7 +20,6 @@ __all__ = [
     "check_partial_fit_first_call",
     "check_sample_weight",
     "fit_context",
-    "lbfgs_verbosity",
     "validate_data",
 ]
 
@@ -42,10 +41,3 @@ def check_optimize_result(result: Any, max_iter: int) -> int:
     from sklearn.utils.optimize import _check_optimize_result
 
     return _check_optimize_result("lbfgs", result, max_iter)
-
-
-def lbfgs_verbosity(verbose: Any) -> dict[str, int]:
-    """The option that makes SciPy's lbfgs print, where SciPy still has one."""
-    from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
-
-    return _get_additional_lbfgs_options_dict("iprint", 1 if verbose >= 1 else -1)

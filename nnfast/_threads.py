@@ -8,6 +8,9 @@ from itertools import pairwise
 # A training step does three products per layer (forward, weight gradient, delta).
 PASSES_OF_A_STEP = 3
 
+# The core's own limit: more would not be started.
+_MOST_THREADS = 256
+
 # Below this much work between two synchronisations a second thread gains nothing.
 _WORTH_A_THREAD = 2e8
 
@@ -22,8 +25,8 @@ def count(
             return 1
         return max(1, min(_available(), _openmp_limit()))
     if n_jobs < 0:
-        return max(1, _available() + 1 + n_jobs)
-    return n_jobs
+        return max(1, _available() + 1 + int(n_jobs))
+    return min(int(n_jobs), _MOST_THREADS)
 
 
 def _available() -> int:

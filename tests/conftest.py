@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """What a run of the tests says of itself first: which nnfast, which instruction set."""
 
 import nnfast

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The C core without Python: nnfast.h alone, and programs that use it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The examples in the docstrings of the installed package."""
 
 import doctest
@@ -14,7 +15,7 @@ MODULES = [
 ]
 
 
-@pytest.mark.parametrize("name", ["nnfast", *MODULES])
+@pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name):
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     assert doctest.testmod(importlib.import_module(name), optionflags=flags).failed == 0

@@ -295,3 +295,16 @@ def test_float32_follows_float64(loss, output):
         objective, rel=64 * eps
     )
     np.testing.assert_allclose(single, exact, rtol=0, atol=64 * eps * abs(rows).max())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("output", ["softplus", "logistic", "exp"])
+@pytest.mark.parametrize("target", [0.0, 3.0])
+def test_poisson_of_an_output_that_underflows_is_finite(output, dtype, target):
+    """p rounds to zero; its slope does too, and the gradient must not become NaN."""
+    net = _core.Net((1, 1), (output,), "poisson")
+    parameters = np.array([-1.0, 0.0], dtype)
+    gradient = np.empty(2, dtype)
+    X, y = np.full((3, 1), 1e4, dtype), np.full((3, 1), target, dtype)
+    net.gradient(parameters, X, y, None, 0.0, gradient)
+    assert np.isfinite(gradient).all()

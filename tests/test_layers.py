@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The C sources stand in layers, and includes point downward only."""
 
 import re

@@ -1,7 +1,9 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The distribution: what is in it, that it installs, and how little it drags in."""
 
 import importlib.metadata
 import re
+import shutil
 import sys
 import sysconfig
 import tarfile
@@ -120,3 +122,12 @@ def test_importing_stays_light():
         print(*{heavy!r} & (set(sys.modules) - before))
     """
     assert run(sys.executable, "-I", "-c", program).split() == []
+
+
+def test_the_source_folder_says_what_it_is(tmp_path):
+    """It has no compiled module, and Python finds it first when run beside it."""
+    (tmp_path / "nnfast").mkdir()
+    for source in (ROOT / "nnfast").glob("*.py"):
+        shutil.copy(source, tmp_path / "nnfast")
+    with pytest.raises(AssertionError, match="it is nnfast's source folder"):
+        run(sys.executable, "-c", "import nnfast", cwd=tmp_path, PYTHONSAFEPATH="")

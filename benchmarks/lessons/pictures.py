@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from . import compare, style
-from .report import Progress, Report
+from .report import Progress, Report, show
 
 SUMMARY_ROWS = {
     "T1": "T1 breast cancer",
@@ -36,7 +36,7 @@ def loss_curves(reports: Sequence[Report]) -> Any:
     return figure
 
 
-def summary(reports: Sequence[Report]) -> Any:
+def summary(reports: Sequence[Report], machine: str) -> Any:
     """Seconds of every peer on every task, and how many times faster nnfast is."""
     rows = {name: s for report in reports for name, s in report.seconds.items()}
     figure, (ax,) = style.panels(1, 1, 8, 1.4 + 0.48 * len(rows))
@@ -45,7 +45,7 @@ def summary(reports: Sequence[Report]) -> Any:
         ax.hlines(y, min(shown.values()), max(shown.values()), "#BBBBBB", zorder=1)
         times = seconds[compare.SKLEARN] / seconds[compare.NNFAST]
         ax.annotate(
-            f"{times:,.0f} x",
+            show(times, "times"),
             (1.02, y),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -55,12 +55,15 @@ def summary(reports: Sequence[Report]) -> Any:
         points = [(s[name], y) for y, s in enumerate(rows.values()) if name in s]
         if points:
             ax.scatter(*zip(*points), s=52, label=name, zorder=2, **look)
-    ax.set(xscale="log", xlabel="CPU seconds to train, one thread (less is better)")
+    ax.set(
+        xscale="log",
+        xlabel=f"CPU seconds to train, one thread (less is better)\n{machine}",
+    )
     ax.set_yticks(range(len(rows)), [SUMMARY_ROWS[name] for name in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     style.plain_numbers(ax.xaxis)
-    ax.set_title("Training time: same task, same epochs")
+    ax.set_title("The same task with the same or the nearest settings")
     ax.annotate(
         "faster than sklearn\n(both float64)",
         (1.02, 1.02),
@@ -71,14 +74,16 @@ def summary(reports: Sequence[Report]) -> Any:
     return figure
 
 
-def save(reports: Sequence[Report], folder: Path, progress: Progress) -> list[Path]:
-    """Draw every picture of the run as PNG."""
+def save(
+    reports: Sequence[Report], machine: str, folder: Path, progress: Progress
+) -> list[Path]:
+    """Draw every picture of the run as PNG; the summary names the machine."""
     style.apply()
     from matplotlib import pyplot as plt
 
     makers = dict(item for report in reports for item in report.pictures.items())
     makers["loss_curves.png"] = lambda: loss_curves(reports)
-    makers["summary.png"] = lambda: summary(reports)
+    makers["summary.png"] = lambda: summary(reports, machine)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, make in makers.items():

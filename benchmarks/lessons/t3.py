@@ -202,7 +202,7 @@ def boundaries() -> Any:
             )
         train, test = model.score(X, y), held_out(size)
         ax.set_title(f"{name}\ntrain {100 * train:.1f} %, held out {100 * test:.1f} %")
-        ax.set(xticks=[], yticks=[], xlabel="", ylabel="", aspect="equal")
+        ax.set(xticks=[], yticks=[], xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, markerscale=1.6)
     return figure

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Build the C programs of this folder on the core: python tests/c/build.py FOLDER
 
 Every tests/c/*.c becomes a program in FOLDER, compiled and linked by $CC (or the

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The core at its limits: sizes that overflow, polls that are null, and polls that
+ * come whatever kind of work is done. Prints how many facts held; exits 0 only when
+ * all did.
+ */
+#include "nnfast.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t passed, failed;
+
+static void
+check(bool fact, const char *what)
+{
+    passed += fact;
+    failed += !fact;
+    if (!fact) {
+        printf("FAILED: %s\n", what);
+    }
+}
+
+static void *
+take(size_t size)
+{
+    size_t whole = (size + NNF_ALIGNMENT - 1) / NNF_ALIGNMENT * NNF_ALIGNMENT;
+    void *block = size == 0 ? NULL : aligned_alloc(NNF_ALIGNMENT, whole);
+
+    if (block == NULL) {
+        printf("out of memory\n");
+        exit(2);
+    }
+    memset(block, 0, whole);
+    return block;
+}
+
+/* Counts its calls and says stop at the last that is wanted. */
+struct counter {
+    size_t calls, wanted;
+};
+
+static int
+count(void *context)
+{
+    struct counter *counter = context;
+
+    return ++counter->calls >= counter->wanted;
+}
+
+static struct nnf_training
+training_of(struct counter *counter)
+{
+    struct nnf_training training = {
+        .solver = NNF_SGD,
+        .learning_rate_init = 0.01,
+        .batch_size = 1,
+        .max_epochs = SIZE_MAX,
+        .n_iter_no_change = 1e300,
+        .epsilon = 1e-8,
+        .n_threads = 1,
+        .poll = {count, counter},
+    };
+
+    nnf_training_begin(&training);
+    return training;
+}
+
+/* True when training a tiny network on these rows is stopped by poll. */
+static bool
+is_stopped(const struct nnf_kernels *kernels, struct nnf_training training, size_t rows,
+           const float *weights)
+{
+    const struct nnf_net net = {
+        .n_layers = 1,
+        .widths = (const size_t[]){1, 1},
+        .activations = (const enum nnf_activation[]){NNF_IDENTITY},
+        .loss = NNF_SQUARED_ERROR,
+    };
+    float *zeros = take(rows * sizeof *zeros);
+    float parameters[2] = {0}, moments[2] = {0};
+    const struct nnf_data data = {
+        .n_rows = rows, .inputs = zeros, .targets = zeros, .weights = weights};
+    void *workspace = take(nnf_train_workspace(&net, kernels, &training, rows));
+
+    nnf_train(&net, kernels, &training, &data, parameters, moments, NULL, workspace);
+    free(workspace);
+    free(zeros);
+    return training.stop == NNF_STOP_ASKED && training.poll.call != NULL;
+}
+
+/* Endless fits in which hardly a product is formed; each ends because poll is asked. */
+static void
+polls_come(const struct nnf_kernels *kernels)
+{
+    struct counter counter = {.wanted = 3};
+    struct nnf_training training = training_of(&counter);
+    float *none = take(64 * sizeof *none);
+
+    check(is_stopped(kernels, training, 7, NULL), "poll comes with batches of one");
+    counter.calls = 0;
+    training.n_threads = 2;
+    check(is_stopped(kernels, training, 7, NULL), "and with two threads");
+    counter.calls = 0;
+    training.n_threads = 1;
+    check(is_stopped(kernels, training, 64, none), "and where every batch is skipped");
+    free(none);
+}
+
+static void
+null_polls_are_not_called(const struct nnf_kernels *kernels)
+{
+    enum { WIDTH = 600, ROWS = 2000 }; /* well above the work between two polls */
+    const struct nnf_net net = {
+        .n_layers = 2,
+        .widths = (const size_t[]){WIDTH, WIDTH, 1},
+        .activations = (const enum nnf_activation[]){NNF_RELU, NNF_IDENTITY},
+        .loss = NNF_SQUARED_ERROR,
+    };
+    const struct nnf_poll no_function = {NULL, NULL};
+    float *parameters = take(nnf_net_size(&net) * sizeof *parameters);
+    float *inputs = take((size_t)WIDTH * ROWS * sizeof *inputs);
+    float *outputs = take(ROWS * sizeof *outputs);
+    void *workspace = take(nnf_predict_workspace(&net, kernels, ROWS, 1));
+
+    check(nnf_predict(&net, kernels, parameters, ROWS, inputs, outputs, 1, NULL,
+                      workspace),
+          "no poll at all");
+    check(nnf_predict(&net, kernels, parameters, ROWS, inputs, outputs, 1, &no_function,
+                      workspace),
+          "a poll without a function");
+    free(workspace);
+    free(outputs);
+    free(inputs);
+    free(parameters);
+}
+
+/* Answers, and at once, where a loop over tiles or runs would take years. */
+static void
+sizes_overflow_to_zero(const struct nnf_kernels *kernels)
+{
+    const struct nnf_net tiny = {
+        .n_layers = 1,
+        .widths = (const size_t[]){3, 1},
+        .activations = (const enum nnf_activation[]){NNF_IDENTITY},
+        .loss = NNF_SQUARED_ERROR,
+    };
+    const struct nnf_net vast = {
+        .n_layers = 1,
+        .widths = (const size_t[]){(size_t)1 << 28, (size_t)1 << 27},
+        .activations = (const enum nnf_activation[]){NNF_IDENTITY},
+        .loss = NNF_SQUARED_ERROR,
+    };
+    struct counter counter = {.wanted = 1};
+    struct nnf_training training = training_of(&counter);
+    const struct nnf_bits bits = {NULL, NULL};
+
+    training.shuffle = &bits;
+    check(nnf_train_workspace(&tiny, kernels, &training, SIZE_MAX / 4) == 0,
+          "an order of so many rows");
+    training.batch_size = SIZE_MAX;
+    check(nnf_train_workspace(&tiny, kernels, &training, SIZE_MAX / 64) > 0,
+          "a batch of so many rows is streamed");
+    check(nnf_net_check(&vast) == NULL, "a network that memory could address");
+    check(nnf_gradient_workspace(&vast, kernels, 10, 1) > 0, "and its workspace");
+}
+
+int
+main(void)
+{
+    for (size_t i = 0; nnf_isa_name(i) != NULL; i++) {
+        const struct nnf_kernels *kernels =
+            nnf_kernels_find(nnf_isa_name(i), NNF_FLOAT32);
+
+        if (kernels != NULL) {
+            polls_come(kernels);
+            null_polls_are_not_called(kernels);
+            sizes_overflow_to_zero(kernels);
+        }
+    }
+    printf("%zu passed, %zu failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}
