@@ -172,14 +172,16 @@ static gemm_tile_function *const gemm_tiles[MAX_NV][MAX_MR] = {
 #endif
 };
 
-/* All m rows of C for one panel of nv vectors of columns, from column j on. */
+/* All m rows of C for one panel of nv vectors of columns, from column j on. Divisions
+ * take longer than a tile of a tiny network, so a single block does without. */
 ALWAYS_INLINE void
 gemm_columns(const struct gemm *g, size_t j, size_t nv)
 {
-    size_t blocks = (g->m + gemm_rows(nv) - 1) / gemm_rows(nv);
+    size_t most = gemm_rows(nv);
+    size_t blocks = g->m <= most ? 1 : (g->m + most - 1) / most;
 
-    for (size_t block = 0, i = 0; block < blocks; block++) {
-        size_t mr = (g->m - i) / (blocks - block);
+    for (size_t i = 0; blocks > 0; blocks--) {
+        size_t mr = blocks == 1 ? g->m - i : (g->m - i) / blocks;
 
         gemm_tiles[nv - 1][mr - 1](g, g->a + i * g->a_row, g->b + j,
                                    g->c + i * g->c_stride + j,
@@ -193,14 +195,15 @@ gemm_columns(const struct gemm *g, size_t j, size_t nv)
 ALWAYS_INLINE size_t
 gemm_strip(const struct gemm *g, size_t j, size_t n)
 {
-    const size_t end = j + STRIP_BYTES / sizeof(real) / g->m;
+    size_t bytes = 0;
 
     do {
         size_t nv = gemm_panel((n - j) / LANES);
 
         gemm_columns(g, j, nv);
         j += nv * LANES;
-    } while (j < n && j < end);
+        bytes += nv * VECTOR_BYTES * g->m;
+    } while (j < n && bytes < STRIP_BYTES);
     return j;
 }
 

@@ -46,6 +46,10 @@ static const real artanh_tail[] = {
     0.18181744075680209,  0.15386557168534215, 0.1330100476805611,  0.12105873517970195,
     0.083408998663454414, 0.17017315819831244,
 };
+static const real log_tail[] = {
+    0.66666666666667344, 0.39999999999414676, 0.28571428742388013, 0.22222198573157718,
+    0.18183564327007025, 0.15314050539471848, 0.14795949746504109,
+};
 static const real normal_numerator[] = {
     0.7265625,
     1.2030888321849256,
@@ -89,6 +93,7 @@ static const real tanh_even[] = {1.96875f, 0.196835726f};
 static const real artanh_tail[] = {
     0.666666746f, 0.399989486f, 0.286152184f, 0.214437574f, 0.242460042f,
 };
+static const real log_tail[] = {0.666667764f, 0.399775416f, 0.29871728f};
 static const real normal_numerator[] = {
     0.75f, 0.648289084f, 0.267948538f, 0.0585894026f, 0.00581620447f,
 };
@@ -210,13 +215,14 @@ vec_logistic(vec x)
     return p / (p + (e.even - e.odd));
 }
 
-/* 2 artanh(q) for |q| <= 1/3, which is log((1 + q) / (1 - q)). */
+/* 2 artanh(q), which is log((1 + q) / (1 - q)), for as large a |q| as the tail is
+ * made for: 1/3 for artanh_tail, the 0.172 of a mantissa for log_tail. */
 ALWAYS_INLINE vec
-twice_artanh(vec q)
+twice_artanh(vec q, const real *tail, size_t count)
 {
     vec z = q * q;
 
-    return q * (2 + z * polynomial(z, artanh_tail, COUNT(artanh_tail)));
+    return q * (2 + z * polynomial(z, tail, count));
 }
 
 /* The logarithm of a positive normal x; infinity and NaN are passed on. */
@@ -232,7 +238,7 @@ vec_log(vec x)
     vec m = (vec)((bits & mantissa_mask) + half_root);
     vec k = (vec)((ivec)((uvec)bits >> MANTISSA_BITS) | two) -
             ((real)(1LL << MANTISSA_BITS) + EXPONENT_BIAS);
-    vec y = twice_artanh((m - 1) / (m + 1));
+    vec y = twice_artanh((m - 1) / (m + 1), log_tail, COUNT(log_tail));
 
     y = k * LN2_HIGH + (y + k * LN2_LOW);
     return vec_select(x < splat((real)__builtin_inf()), y, x);
@@ -242,7 +248,7 @@ vec_log(vec x)
 ALWAYS_INLINE vec
 vec_log1p(vec x)
 {
-    return twice_artanh(x / (2 + x));
+    return twice_artanh(x / (2 + x), artanh_tail, COUNT(artanh_tail));
 }
 
 /* log(1 + e^x), as max(x, 0) + log(1 + e^-|x|), without a threshold beyond which it
@@ -255,7 +261,8 @@ vec_softplus(vec x)
     vec p = e.scale * (e.even + e.odd);
 
     /* log1p(t) = 2 artanh(t / (2 + t)), with t a quotient itself. */
-    return vec_max(splat(0), x) + twice_artanh(p / (2 * (e.even - e.odd) + p));
+    return vec_max(splat(0), x) + twice_artanh(p / (2 * (e.even - e.odd) + p),
+                                               artanh_tail, COUNT(artanh_tail));
 }
 
 /* The distribution function of the standard normal distribution at x, and its
