@@ -14,17 +14,20 @@ import signal
 import threading
 import time
 import warnings
+from itertools import pairwise
 
 import numpy as np
 
 from nnfast import MLPClassifier
 
-# Name, rows, columns, hidden layers, batch size.
+# Name, rows, columns, hidden layers, batch size, threads.
 FITS = (
-    ("200 x 2, full batch", 200, 2, (4,), 200),
-    ("2,000 x 64, batch 200", 2000, 64, (100,), 200),
-    ("100,000 x 30, full batch", 100_000, 30, (100,), 100_000),
-    ("1,000 x 1,024, batch 256", 1000, 1024, (1024, 1024, 1024), 256),
+    ("200 x 2, full batch", 200, 2, (4,), 200, 1),
+    ("200 x 2, batch 1, 2 threads", 200, 2, (4,), 1, 2),
+    ("2,000 x 64, batch 200", 2000, 64, (100,), 200, 1),
+    ("100,000 x 30, full batch", 100_000, 30, (100,), 100_000, 1),
+    ("1,000 x 1,024, batch 256", 1000, 1024, (1024, 1024, 1024), 256, 1),
+    ("500 x 3,000, 4,096 wide", 500, 3000, (4096, 4096), 256, 2),
 )
 LIMIT = 0.1
 
@@ -55,7 +58,7 @@ def main() -> None:
 
     rng = np.random.default_rng(0)
     print(f"{'fit':28} {'type':8} {'median':>9} {'largest':>9}   (limit {LIMIT:g} s)")
-    for name, rows, columns, hidden, batch_size in FITS:
+    for name, rows, columns, hidden, batch_size, n_jobs in FITS:
         X = rng.standard_normal((rows, columns))
         y = rng.integers(0, 2, rows)
         model = MLPClassifier(
@@ -64,10 +67,13 @@ def main() -> None:
             max_iter=10**9,
             n_iter_no_change=np.inf,
             random_state=0,
+            n_jobs=n_jobs,
         )
         for dtype in (np.float32, np.float64):
             data = X.astype(dtype)
-            delays = 0.2 + 0.3 * rng.random(repeat)
+            weights = sum(a * b for a, b in pairwise((columns, *hidden, 1)))
+            drawn = 0.2 + 1e-7 * weights  # seconds, by when the first weights are
+            delays = drawn + 0.3 * rng.random(repeat)
             seconds = [latency(model, data, y, after) for after in delays]
             print(
                 f"{name:28} {np.dtype(dtype).name:8} {np.median(seconds):7.4f} s"

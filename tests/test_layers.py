@@ -12,7 +12,8 @@ CSRC = Path(__file__).resolve().parents[1] / "csrc"
 # its own. A new file is given its place here.
 LAYERS = """
     py/module
-    py/detached py/net_type py/training
+    py/net_type py/training
+    py/detached py/epochs
     py/core
     py/arrays py/fields
     evaluate train

@@ -43,23 +43,22 @@ int nnf_net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample
 /* Net.train, in training.c. */
 PyObject *nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs);
 
-/* Workspace of that size, aligned as the core wants it; 0 bytes is an overflow. NULL
- * with a MemoryError. *block is what to free. */
-void *nnf_workspace_new(size_t size, void **block);
-void nnf_workspace_free(void *block);
-
-/* A call that runs without the GIL, and comes back to let signals through. */
+/* A call into the core: it has a workspace, runs without the GIL, and comes back to
+ * let signals through. */
 struct detached {
+    void *workspace; /* aligned as the core wants it */
+    void *block;     /* what to free */
     PyThreadState *thread;
     PyObject *lock; /* a lock that is held meanwhile, or NULL */
     bool lock_held;
     bool failed; /* an exception is set */
 };
 
-/* Begin by taking the lock (may be NULL), then releasing the GIL; 0, or -1 with an
- * exception. nnf_detached_end is called exactly after a begin that returned 0. */
-int nnf_detached_begin(struct detached *detached, PyObject *lock);
-void nnf_detached_end(struct detached *detached);
+/* Begin by allocating `size` bytes (0 is an overflow), taking the lock (may be NULL)
+ * and releasing the GIL; 0, or -1 with an exception. A begin that returned 0 is
+ * followed by one end, which says -1 when an exception was set meanwhile. */
+int nnf_detached_begin(struct detached *detached, size_t size, PyObject *lock);
+int nnf_detached_end(struct detached *detached);
 
 /* Have the GIL for a moment; while Python code may run, the lock is free, so that a
  * signal handler or callback can use what it guards. */

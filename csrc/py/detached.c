@@ -5,34 +5,28 @@
  */
 #include "core.h"
 
-void *
-nnf_workspace_new(size_t size, void **block)
+static int
+allocate(struct detached *detached, size_t size)
 {
-    uintptr_t start;
+    size_t slack;
 
-    *block = NULL;
     if (size == 0 || size > PY_SSIZE_T_MAX - NNF_ALIGNMENT) {
         PyErr_SetString(PyExc_MemoryError,
                         "the working memory of this network and batch is larger than "
                         "memory can address");
-        return NULL;
+        return -1;
     }
-    *block = PyMem_RawMalloc(size + NNF_ALIGNMENT);
-    if (*block == NULL) {
+    detached->block = PyMem_RawMalloc(size + NNF_ALIGNMENT);
+    if (detached->block == NULL) {
         PyErr_Format(PyExc_MemoryError,
                      "cannot allocate %zu bytes of working memory for this network and "
                      "batch",
                      size);
-        return NULL;
+        return -1;
     }
-    start = (uintptr_t)*block;
-    return (char *)*block + (NNF_ALIGNMENT - start % NNF_ALIGNMENT) % NNF_ALIGNMENT;
-}
-
-void
-nnf_workspace_free(void *block)
-{
-    PyMem_RawFree(block);
+    slack = NNF_ALIGNMENT - (uintptr_t)detached->block % NNF_ALIGNMENT;
+    detached->workspace = (char *)detached->block + slack % NNF_ALIGNMENT;
+    return 0;
 }
 
 static int
@@ -70,21 +64,24 @@ give_lock_back(struct detached *detached)
 }
 
 int
-nnf_detached_begin(struct detached *detached, PyObject *lock)
+nnf_detached_begin(struct detached *detached, size_t size, PyObject *lock)
 {
     *detached = (struct detached){.lock = lock};
-    if (take_lock(detached) < 0) {
+    if (allocate(detached, size) < 0 || take_lock(detached) < 0) {
+        PyMem_RawFree(detached->block);
         return -1;
     }
     detached->thread = PyEval_SaveThread();
     return 0;
 }
 
-void
+int
 nnf_detached_end(struct detached *detached)
 {
     PyEval_RestoreThread(detached->thread);
     give_lock_back(detached);
+    PyMem_RawFree(detached->block);
+    return detached->failed ? -1 : 0;
 }
 
 void

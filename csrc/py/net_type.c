@@ -59,63 +59,69 @@ read_activations(PyObject *tuple, enum nnf_activation *activations)
     return 0;
 }
 
+/* Fill in a new network from Python's values; 0, or -1 with an exception. */
+static int
+read_net(struct nnf_net *net, PyObject *widths, PyObject *activations, const char *loss)
+{
+    Py_ssize_t n_layers = PyTuple_GET_SIZE(activations);
+    size_t *width = PyMem_New(size_t, (size_t)n_layers + 1);
+    enum nnf_activation *activation =
+        PyMem_New(enum nnf_activation, (size_t)n_layers + 1);
+    const char *flaw;
+
+    net->widths = width;
+    net->activations = activation;
+    if (width == NULL || activation == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (read_widths(widths, width) < 0 ||
+        read_activations(activations, activation) < 0) {
+        return -1;
+    }
+    net->n_layers = (size_t)n_layers;
+    net->loss = nnf_loss_find(loss);
+    if (net->loss == NNF_LOSSES) {
+        PyErr_Format(PyExc_ValueError, "loss: unknown loss '%s'", loss);
+        return -1;
+    }
+    flaw = nnf_net_check(net);
+    if (flaw != NULL) {
+        PyErr_SetString(PyExc_ValueError, flaw);
+        return -1;
+    }
+    return 0;
+}
+
 static PyObject *
 net_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *keywords[] = {"widths", "activations", "loss", "huber_delta", NULL};
     PyObject *widths, *activations;
-    const char *loss, *flaw;
+    const char *loss;
     double huber_delta = 1.0;
-    NetObject *self = NULL;
-    size_t *width = NULL;
-    enum nnf_activation *activation = NULL;
-    Py_ssize_t n_layers;
+    NetObject *self;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!s|d:Net", keywords,
                                      &PyTuple_Type, &widths, &PyTuple_Type,
                                      &activations, &loss, &huber_delta)) {
         return NULL;
     }
-    n_layers = PyTuple_GET_SIZE(activations);
-    if (PyTuple_GET_SIZE(widths) != n_layers + 1) {
+    if (PyTuple_GET_SIZE(widths) != PyTuple_GET_SIZE(activations) + 1) {
         PyErr_Format(PyExc_ValueError,
                      "widths must be one longer than activations, got %zd and %zd",
-                     PyTuple_GET_SIZE(widths), n_layers);
+                     PyTuple_GET_SIZE(widths), PyTuple_GET_SIZE(activations));
         return NULL;
     }
     self = (NetObject *)type->tp_alloc(type, 0);
     if (self == NULL) {
         return NULL;
     }
-    width = PyMem_New(size_t, (size_t)n_layers + 1);
-    self->net.widths = width;
-    activation = PyMem_New(enum nnf_activation, (size_t)n_layers + 1);
-    self->net.activations = activation;
-    if (width == NULL || activation == NULL) {
-        PyErr_NoMemory();
-        goto fail;
-    }
-    if (read_widths(widths, width) < 0 ||
-        read_activations(activations, activation) < 0) {
-        goto fail;
-    }
-    self->net.n_layers = (size_t)n_layers;
     self->net.huber_delta = huber_delta;
-    self->net.loss = nnf_loss_find(loss);
-    if (self->net.loss == NNF_LOSSES) {
-        PyErr_Format(PyExc_ValueError, "loss: unknown loss '%s'", loss);
-        goto fail;
-    }
-    flaw = nnf_net_check(&self->net);
-    if (flaw != NULL) {
-        PyErr_SetString(PyExc_ValueError, flaw);
-        goto fail;
+    if (read_net(&self->net, widths, activations, loss) < 0) {
+        Py_CLEAR(self);
     }
     return (PyObject *)self;
-
-fail:
-    Py_DECREF(self);
-    return NULL;
 }
 
 static PyObject *
@@ -252,7 +258,6 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     const struct nnf_kernels *kernels;
     struct detached detached;
     const struct nnf_poll poll = {nnf_detached_poll, &detached};
-    void *workspace, *block = NULL;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|OO:predict", keywords,
                                      &parameters_object, &X_object, &out_object,
@@ -279,23 +284,14 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     if (X.shape[0] == 0) {
         Py_RETURN_NONE;
     }
-    workspace = nnf_workspace_new(
-        nnf_predict_workspace(net, kernels, X.shape[0], n_threads), &block);
-    if (workspace == NULL || nnf_detached_begin(&detached, NULL) < 0) {
-        goto fail;
+    if (nnf_detached_begin(&detached,
+                           nnf_predict_workspace(net, kernels, X.shape[0], n_threads),
+                           NULL) < 0) {
+        return NULL;
     }
     nnf_predict(net, kernels, parameters.data, X.shape[0], X.data, out.data, n_threads,
-                &poll, workspace);
-    nnf_detached_end(&detached);
-    if (detached.failed) {
-        goto fail;
-    }
-    nnf_workspace_free(block);
-    Py_RETURN_NONE;
-
-fail:
-    nnf_workspace_free(block);
-    return NULL;
+                &poll, detached.workspace);
+    return nnf_detached_end(&detached) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *
@@ -319,7 +315,6 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
     const struct nnf_kernels *kernels;
     struct detached detached;
     const struct nnf_poll poll = {nnf_detached_poll, &detached};
-    void *workspace, *block = NULL;
 
     if (!PyArg_ParseTupleAndKeywords(
             args, kwargs, "OOOOOO|OO:gradient", keywords, &parameters_object, &X, &y,
@@ -337,24 +332,15 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
         (kernels = nnf_net_kernels(self, isa, parameters.real)) == NULL) {
         return NULL;
     }
-    workspace = nnf_workspace_new(
-        nnf_gradient_workspace(&self->net, kernels, rows.data.n_rows, n_threads),
-        &block);
-    if (workspace == NULL || nnf_detached_begin(&detached, NULL) < 0) {
-        goto fail;
+    if (nnf_detached_begin(
+            &detached,
+            nnf_gradient_workspace(&self->net, kernels, rows.data.n_rows, n_threads),
+            NULL) < 0) {
+        return NULL;
     }
     nnf_gradient(&self->net, kernels, parameters.data, &rows.data, alpha, gradient.data,
-                 &objective, n_threads, &poll, workspace);
-    nnf_detached_end(&detached);
-    if (detached.failed) {
-        goto fail;
-    }
-    nnf_workspace_free(block);
-    return PyFloat_FromDouble(objective);
-
-fail:
-    nnf_workspace_free(block);
-    return NULL;
+                 &objective, n_threads, &poll, detached.workspace);
+    return nnf_detached_end(&detached) < 0 ? NULL : PyFloat_FromDouble(objective);
 }
 
 static PyMethodDef net_methods[] = {

@@ -1,116 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Net.train: the whole of a stochastic fit in one call. Python is entered at an
- * epoch's end only when on_epoch was given; the curves grow without it.
+ * Net.train: the whole of a stochastic fit in one call.
  */
 #include "core.h"
+#include "epochs.h"
 #include "fields.h"
 
-#include <math.h>
 #include <numpy/random/bitgen.h>
-
-/* A list of doubles that grows without the GIL. */
-struct curve {
-    double *values;
-    size_t length, capacity;
-};
-
-struct fit {
-    struct detached detached;
-    struct curve losses, scores;
-    bool out_of_memory;
-    PyObject *on_epoch; /* or NULL */
-};
-
-static int
-curve_add(struct curve *curve, double value)
-{
-    if (curve->length == curve->capacity) {
-        size_t capacity = curve->capacity == 0 ? 64 : 2 * curve->capacity;
-        double *values =
-            PyMem_RawRealloc(curve->values, capacity * sizeof *curve->values);
-
-        if (values == NULL) {
-            return -1;
-        }
-        curve->values = values;
-        curve->capacity = capacity;
-    }
-    curve->values[curve->length++] = value;
-    return 0;
-}
-
-static PyObject *
-curve_list(const struct curve *curve)
-{
-    PyObject *list = PyList_New((Py_ssize_t)curve->length);
-
-    for (size_t i = 0; list != NULL && i < curve->length; i++) {
-        PyObject *value = PyFloat_FromDouble(curve->values[i]);
-
-        if (value == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, value);
-    }
-    return list;
-}
-
-/* At an epoch's end. */
-
-static const char *const events[] = {
-    [NNF_EVENT_NONE] = "",
-    [NNF_EVENT_STOP] = "stop",
-    [NNF_EVENT_LEARNING_RATE_LOWERED] = "learning_rate_lowered",
-    [NNF_EVENT_LEARNING_RATE_TOO_SMALL] = "learning_rate_too_small",
-};
-
-static int
-call_on_epoch(PyObject *on_epoch, const struct nnf_training *training,
-              enum nnf_event event)
-{
-    bool scored = training->validation != NULL;
-    PyObject *score =
-        scored ? PyFloat_FromDouble(training->validation_score) : Py_NewRef(Py_None);
-    PyObject *epoch = NULL, *result = NULL;
-
-    if (score != NULL) {
-        epoch = Py_BuildValue("{s:n,s:d,s:O,s:d,s:s}", "n_iter",
-                              (Py_ssize_t)training->n_epochs, "loss", training->loss,
-                              "score", score, "learning_rate", training->learning_rate,
-                              "event", events[event]);
-    }
-    if (epoch != NULL) {
-        result = PyObject_CallOneArg(on_epoch, epoch);
-    }
-    Py_XDECREF(score);
-    Py_XDECREF(epoch);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
-static int
-epoch_ended(void *context, const struct nnf_training *training, enum nnf_event event)
-{
-    struct fit *fit = context;
-
-    if (curve_add(&fit->losses, training->loss) < 0 ||
-        (training->validation != NULL &&
-         curve_add(&fit->scores, training->validation_score) < 0)) {
-        fit->out_of_memory = true;
-        return 1;
-    }
-    if (fit->on_epoch == NULL) {
-        return 0;
-    }
-    nnf_detached_attach(&fit->detached);
-    if (call_on_epoch(fit->on_epoch, training, event) < 0) {
-        fit->detached.failed = true;
-    }
-    nnf_detached_release(&fit->detached);
-    return fit->detached.failed;
-}
 
 /* Arguments. */
 
@@ -260,13 +156,13 @@ put(PyObject *dict, const char *key, PyObject *value)
 }
 
 static PyObject *
-report(const struct fit *fit, const struct nnf_training *training)
+report(const struct epochs *epochs, const struct nnf_training *training)
 {
     PyObject *result = nnf_state_write(training);
 
     if (result != NULL &&
-        (put(result, "loss_curve", curve_list(&fit->losses)) < 0 ||
-         put(result, "scores", curve_list(&fit->scores)) < 0 ||
+        (put(result, "loss_curve", nnf_curve_list(&epochs->losses)) < 0 ||
+         put(result, "scores", nnf_curve_list(&epochs->scores)) < 0 ||
          put(result, "stop", PyUnicode_FromString(stops[training->stop])) < 0 ||
          put(result, "first_bad_epoch", PyLong_FromSize_t(training->first_bad_epoch)) <
              0)) {
@@ -278,13 +174,13 @@ report(const struct fit *fit, const struct nnf_training *training)
 /* After the call: 0 when there is a result to report, else -1 with an exception.
  * Ctrl-C is a result: what was learnt until then. */
 static int
-settle(struct fit *fit)
+settle(struct epochs *epochs)
 {
-    if (fit->out_of_memory) {
+    if (epochs->out_of_memory) {
         PyErr_NoMemory();
         return -1;
     }
-    if (!fit->detached.failed) {
+    if (!epochs->detached.failed) {
         return 0;
     }
     if (!PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
@@ -301,19 +197,17 @@ struct call {
     struct arguments arguments;
     struct buffers buffers;
     struct generator generator;
-    struct fit fit;
+    struct epochs epochs;
     struct nnf_training training;
     double *dropout; /* rates, one per hidden layer */
-    void *block;     /* of the workspace */
 };
 
 static void
 call_end(struct call *call)
 {
-    nnf_workspace_free(call->block);
     PyMem_Free(call->dropout);
-    PyMem_RawFree(call->fit.losses.values);
-    PyMem_RawFree(call->fit.scores.values);
+    PyMem_RawFree(call->epochs.losses.values);
+    PyMem_RawFree(call->epochs.scores.values);
     Py_XDECREF(call->generator.capsule);
     Py_XDECREF(call->generator.lock);
 }
@@ -371,11 +265,11 @@ connect(struct call *call)
                          a->on_epoch);
             return -1;
         }
-        call->fit.on_epoch = a->on_epoch;
+        call->epochs.on_epoch = a->on_epoch;
     }
-    training->on_epoch = epoch_ended;
-    training->on_epoch_context = &call->fit;
-    training->poll = (struct nnf_poll){nnf_detached_poll, &call->fit.detached};
+    training->on_epoch = nnf_epoch_ended;
+    training->on_epoch_context = &call->epochs;
+    training->poll = (struct nnf_poll){nnf_detached_poll, &call->epochs.detached};
     return 0;
 }
 
@@ -386,22 +280,20 @@ run(struct call *call)
     struct buffers *b = &call->buffers;
     const struct nnf_kernels *kernels =
         nnf_net_kernels(call->arguments.self, call->arguments.isa, b->parameters.real);
-    void *workspace;
+    size_t size;
 
     if (kernels == NULL) {
         return NULL;
     }
-    workspace = nnf_workspace_new(
-        nnf_train_workspace(net, kernels, &call->training, b->rows.data.n_rows),
-        &call->block);
-    if (workspace == NULL ||
-        nnf_detached_begin(&call->fit.detached, call->generator.lock) < 0) {
+    size = nnf_train_workspace(net, kernels, &call->training, b->rows.data.n_rows);
+    if (nnf_detached_begin(&call->epochs.detached, size, call->generator.lock) < 0) {
         return NULL;
     }
     nnf_train(net, kernels, &call->training, &b->rows.data, b->parameters.data,
-              b->moments.data, b->best_parameters.data, workspace);
-    nnf_detached_end(&call->fit.detached);
-    return settle(&call->fit) < 0 ? NULL : report(&call->fit, &call->training);
+              b->moments.data, b->best_parameters.data,
+              call->epochs.detached.workspace);
+    nnf_detached_end(&call->epochs.detached);
+    return settle(&call->epochs) < 0 ? NULL : report(&call->epochs, &call->training);
 }
 
 PyObject *

@@ -100,8 +100,21 @@ numbers(enum nnf_real real, size_t n, uint64_t seed, float low, float high)
     return x;
 }
 
-/* ---- one case ---------------------------------------------------------------------
- */
+/* Make zeros and ones of n numbers: log_loss knows no others. */
+static void
+round_all(enum nnf_real real, size_t n, void *x)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (real == NNF_FLOAT32) {
+            ((float *)x)[i] = ((float *)x)[i] >= 0.5f;
+        }
+        else {
+            ((double *)x)[i] = ((double *)x)[i] >= 0.5;
+        }
+    }
+}
+
+/* One case. */
 
 struct sample {
     int number;
@@ -145,11 +158,15 @@ static struct nnf_data
 data_of(const struct sample *s, enum nnf_real real)
 {
     const size_t n = s->n_rows, h = s->widths[s->net.n_layers];
+    void *targets = s->labels == NULL ? numbers(real, n * h, 2, 0, 1) : NULL;
 
+    if (s->labels == NULL && s->net.loss == NNF_LOG_LOSS) {
+        round_all(real, n * h, targets);
+    }
     return (struct nnf_data){
         .n_rows = n,
         .inputs = numbers(real, n * s->widths[0], 1, -1, 1),
-        .targets = s->labels == NULL ? numbers(real, n * h, 2, 0, 1) : NULL,
+        .targets = targets,
         .labels = s->labels,
         .weights = s->number % 2 ? numbers(real, n, 3, 0, 2) : NULL,
     };
@@ -214,12 +231,13 @@ trained(const struct sample *s, const struct nnf_kernels *kernels, enum nnf_real
     void *theta = numbers(real, n, 4, -0.5f, 0.5f);
 
     nnf_training_begin(&training);
-    if (nnf_training_check(&s->net, &training) == NULL) {
-        nnf_train(
-            &s->net, kernels, &training, &data, theta, numbers(real, 2 * n, 0, 0, 0),
-            numbers(real, n, 0, 0, 1),
-            workspace(nnf_train_workspace(&s->net, kernels, &training, s->n_rows)));
-    }
+    check(nnf_training_check(&s->net, &training) == NULL, "the settings are allowed",
+          s->number, nnf_kernels_isa(kernels), real);
+    nnf_train(&s->net, kernels, &training, &data, theta, numbers(real, 2 * n, 0, 0, 0),
+              numbers(real, n, 0, 0, 1),
+              workspace(nnf_train_workspace(&s->net, kernels, &training, s->n_rows)));
+    check(training.n_updates > 0, "something was learnt from", s->number,
+          nnf_kernels_isa(kernels), real);
     return theta;
 }
 

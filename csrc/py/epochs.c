@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "epochs.h"
+
+static int
+curve_add(struct curve *curve, double value)
+{
+    if (curve->length == curve->capacity) {
+        size_t capacity = curve->capacity == 0 ? 64 : 2 * curve->capacity;
+        double *values =
+            PyMem_RawRealloc(curve->values, capacity * sizeof *curve->values);
+
+        if (values == NULL) {
+            return -1;
+        }
+        curve->values = values;
+        curve->capacity = capacity;
+    }
+    curve->values[curve->length++] = value;
+    return 0;
+}
+
+PyObject *
+nnf_curve_list(const struct curve *curve)
+{
+    PyObject *list = PyList_New((Py_ssize_t)curve->length);
+
+    for (size_t i = 0; list != NULL && i < curve->length; i++) {
+        PyObject *value = PyFloat_FromDouble(curve->values[i]);
+
+        if (value == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, (Py_ssize_t)i, value);
+    }
+    return list;
+}
+
+static const char *const events[] = {
+    [NNF_EVENT_NONE] = "",
+    [NNF_EVENT_STOP] = "stop",
+    [NNF_EVENT_LEARNING_RATE_LOWERED] = "learning_rate_lowered",
+    [NNF_EVENT_LEARNING_RATE_TOO_SMALL] = "learning_rate_too_small",
+};
+
+static int
+call_on_epoch(PyObject *on_epoch, const struct nnf_training *training,
+              enum nnf_event event)
+{
+    bool scored = training->validation != NULL;
+    PyObject *score =
+        scored ? PyFloat_FromDouble(training->validation_score) : Py_NewRef(Py_None);
+    PyObject *epoch = NULL, *result = NULL;
+
+    if (score != NULL) {
+        epoch = Py_BuildValue("{s:n,s:d,s:O,s:d,s:s}", "n_iter",
+                              (Py_ssize_t)training->n_epochs, "loss", training->loss,
+                              "score", score, "learning_rate", training->learning_rate,
+                              "event", events[event]);
+    }
+    if (epoch != NULL) {
+        result = PyObject_CallOneArg(on_epoch, epoch);
+    }
+    Py_XDECREF(score);
+    Py_XDECREF(epoch);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+int
+nnf_epoch_ended(void *context, const struct nnf_training *training,
+                enum nnf_event event)
+{
+    struct epochs *epochs = context;
+
+    if (curve_add(&epochs->losses, training->loss) < 0 ||
+        (training->validation != NULL &&
+         curve_add(&epochs->scores, training->validation_score) < 0)) {
+        epochs->out_of_memory = true;
+        return 1;
+    }
+    if (epochs->on_epoch == NULL) {
+        return 0;
+    }
+    nnf_detached_attach(&epochs->detached);
+    if (call_on_epoch(epochs->on_epoch, training, event) < 0) {
+        epochs->detached.failed = true;
+    }
+    nnf_detached_release(&epochs->detached);
+    return epochs->detached.failed;
+}
