@@ -310,5 +310,9 @@ nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
         while (run_epoch(&job) && training->n_epochs < training->max_epochs) {
         }
     }
+    /* Poll may have said so after the last step. */
+    if (atomic_load(&job.crew.stopped) && training->stop != NNF_STOP_NOT_FINITE) {
+        training->stop = NNF_STOP_ASKED;
+    }
     nnf_crew_end(&job.crew);
 }

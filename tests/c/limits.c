@@ -108,6 +108,20 @@ polls_come(const struct nnf_kernels *kernels)
     free(none);
 }
 
+/* Wherever in a fit poll says stop, after its last step too, the fit says so. */
+static void
+stops_are_told(const struct nnf_kernels *kernels)
+{
+    for (size_t rows = 20000; rows < 60000; rows += 4999) {
+        struct counter counter = {.wanted = 1};
+        struct nnf_training training = training_of(&counter);
+
+        training.max_epochs = 1;
+        check(is_stopped(kernels, training, rows, NULL) == (counter.calls > 0),
+              "a stop is told");
+    }
+}
+
 static void
 null_polls_are_not_called(const struct nnf_kernels *kernels)
 {
@@ -175,6 +189,7 @@ main(void)
 
         if (kernels != NULL) {
             polls_come(kernels);
+            stops_are_told(kernels);
             null_polls_are_not_called(kernels);
             sizes_overflow_to_zero(kernels);
         }
