@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a run of the tests says of itself first: which nnfast, which instruction set."""
+"""What a run of the tests needs and says first: Ctrl-C, which nnfast, which ISA."""
+
+import signal
 
 import nnfast
 from nnfast import _core
+
+# A shell starts background jobs with Ctrl-C ignored, and Python then leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header():
