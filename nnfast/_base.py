@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,7 +30,7 @@ from ._constraints import (
 from ._data import Data, cast
 from ._initialization import initialize
 from ._private_views import PrivateViews
-from ._scikit_learn import check_sample_weight, fit_context, validate_data
+from ._scikit_learn import check_sample_weight, fit_context, validate_data, warn
 
 
 @contextmanager
@@ -61,6 +62,27 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
 
     @abstractmethod
     def __init__(self) -> None: ...
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; all of them, or none when one is unknown.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            When a name is not that of a parameter.
+        """
+        with unchanged_on_failure(self):
+            return super().set_params(**params)
 
     # ---- what a subclass says ----
 
@@ -128,7 +150,9 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
             widths = (X.shape[1], *hidden_widths(self.hidden_layer_sizes), n_outputs)
 
             self._random_state = check_random_state(self.random_state)
-            if theta is None:
+            if theta is not None:
+                widths = self._same_network(widths, output)
+            else:
                 theta = initialize(
                     self.init,
                     self.init_scale,
@@ -138,8 +162,6 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
                     X.dtype,
                 )
                 self.out_activation_ = output
-            else:
-                self._check_same_network(widths, output)
 
             training_weight = self._training_weight(given, y, weight)
             if training_weight is not None:
@@ -178,7 +200,12 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         )
         X = np.require(X, requirements=["C", "A"])
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            y = column_or_1d(y)
+            warn(
+                "A column-vector y was passed when a 1d array was expected. Please"
+                " change the shape of y to (n_samples, ), for example using ravel().",
+                DataConversionWarning,
+            )
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
             sample_weight = cast(sample_weight, X.dtype, "sample_weight")
@@ -194,10 +221,15 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         last = self.activation if isinstance(self.activation, str) else "identity"
         return (*hidden, hidden[-1] if hidden else last)
 
-    def _check_same_network(self, widths: tuple[int, ...], output: str) -> None:
-        """ValueError where a fit cannot go on from the weights there are."""
+    def _same_network(self, widths: tuple[int, ...], output: str) -> tuple[int, ...]:
+        """The fitted widths; ValueError where a fit cannot go on with them.
+
+        Other hidden widths are ignored by sgd and adam, as in scikit-learn, which
+        fails or scrambles the weights where the depth differs or with lbfgs.
+        """
         fitted = self._fitted_widths()
-        if widths[1:-1] != fitted[1:-1]:
+        ignored = self.solver != "lbfgs" and len(widths) == len(fitted)
+        if widths[1:-1] != fitted[1:-1] and not ignored:
             raise ValueError(
                 f"hidden_layer_sizes={list(widths[1:-1])} differs from the fitted"
                 f" {list(fitted[1:-1])}: set warm_start=False to fit a new network."
@@ -208,11 +240,12 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
                 f" {output!r}, but {type(self).__name__} was fitted with"
                 f" {self.out_activation_!r}: set warm_start=False to fit a new network."
             )
-        if widths != fitted:
+        if widths[-1] != fitted[-1]:
             raise ValueError(
                 f"y has {widths[-1]} outputs, but {type(self).__name__} was fitted"
                 f" with {fitted[-1]}."
             )
+        return fitted
 
     def _solve(
         self,

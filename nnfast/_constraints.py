@@ -91,7 +91,7 @@ def hidden_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
         hidden_layer_sizes = [hidden_layer_sizes]
     sizes = list(hidden_layer_sizes)
     for width in sizes:
-        if not isinstance(width, Integral):
+        if not isinstance(width, Integral) or isinstance(width, bool):
             raise TypeError(
                 f"hidden_layer_sizes must hold integers, got {sizes}, where"
                 f" {width!r} is of type {type(width).__name__}."

@@ -4,9 +4,10 @@
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from ._data import Data
-from ._scikit_learn import check_optimize_result
+from ._scikit_learn import warn
 
 
 def _verbosity(verbose: Any) -> dict[str, int]:
@@ -58,7 +59,26 @@ def minimize(
             **_verbosity(estimator.verbose),
         },
     )
-    n_iter = check_optimize_result(result, estimator.max_iter)
+    n_iter = min(result.nit, estimator.max_iter)
+    if result.status != 0:
+        _warn_of_failure(result, n_iter, estimator.max_iter)
     with np.errstate(over="ignore"):  # infinities are the caller's to report
         solution = result.x.astype(theta.dtype)
-    return solution, {"n_iter_": n_iter, "loss_": float(result.fun)}
+    return solution, {"n_iter_": n_iter, "loss_": np.float64(result.fun)}
+
+
+def _warn_of_failure(result: Any, n_iter: int, max_iter: int) -> None:
+    """In scikit-learn's words."""
+    more = ""
+    if n_iter == max_iter:
+        more = (
+            "\nIncrease the number of iterations to improve the convergence"
+            f" (max_iter={max_iter})."
+        )
+    warn(
+        f"lbfgs failed to converge after {n_iter} iteration(s)"
+        f" (status={result.status}):\n{result.message}\n{more}"
+        "\nYou might also want to scale the data as shown in:\n"
+        "    https://scikit-learn.org/stable/modules/preprocessing.html",
+        ConvergenceWarning,
+    )

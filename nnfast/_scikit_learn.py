@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The one file that imports scikit-learn's private helpers.
+"""The one file that knows scikit-learn's private helpers and its versions.
 
 A release that moves one of them is answered here and nowhere else. What
 ``sklearn.base`` has not loaded by itself is imported in the function that uses it,
 so that ``import nnfast`` stays cheap.
 """
 
+import sys
+import warnings
 from typing import Any
 
 from sklearn.base import _fit_context
@@ -16,11 +18,11 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
-    "check_optimize_result",
     "check_partial_fit_first_call",
     "check_sample_weight",
     "fit_context",
     "validate_data",
+    "warn",
 ]
 
 check_sample_weight = _check_sample_weight
@@ -36,8 +38,18 @@ def check_partial_fit_first_call(estimator: Any, classes: Any) -> bool:
     return _check_partial_fit_first_call(estimator, classes)
 
 
-def check_optimize_result(result: Any, max_iter: int) -> int:
-    """Number of iterations; warns where lbfgs did not converge."""
-    from sklearn.utils.optimize import _check_optimize_result
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn where scikit-learn's MLP does, for filters that name its module.
 
-    return _check_optimize_result("lbfgs", result, max_iter)
+    ``filterwarnings("ignore", module="sklearn")`` is what scikit-learn's own examples
+    silence convergence warnings with. The place that is shown is the caller's.
+    """
+    caller = sys._getframe(1)
+    warnings.warn_explicit(
+        message,
+        category,
+        filename=caller.f_code.co_filename,
+        lineno=caller.f_lineno,
+        module="sklearn.neural_network._multilayer_perceptron",
+        registry=caller.f_globals.setdefault("__warningregistry__", {}),
+    )

@@ -7,7 +7,6 @@ go on from. Nothing here changes the estimator: the caller commits what is retur
 """
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._data import Data
+from ._scikit_learn import warn
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large"
@@ -222,12 +222,13 @@ class _History:
         self, result: dict[str, Any], early_stopping: bool
     ) -> dict[str, Any]:
         """Fitted attributes after the core's call."""
-        losses = result["loss_curve"]
+        # NumPy's numbers, as in scikit-learn: their methods are a user's to call.
+        losses = [np.float64(loss) for loss in result["loss_curve"]]
         attributes = {
             "n_iter_": len(losses),
             "t_": result["n_seen"],
             "loss_curve_": [*self.losses, *losses],
-            "best_loss_": result["best_loss"],
+            "best_loss_": np.float64(result["best_loss"]),
             "validation_scores_": None,
             "best_validation_score_": None,
             "_no_improvement_count": result["no_improvement"],
@@ -251,13 +252,12 @@ def _say_how_it_ended(
             f"{NOT_FINITE} The weights were first non-finite in epoch {epoch}."
         )
     if result["stop"] == "interrupted":
-        warnings.warn("Training interrupted by user.", stacklevel=2)
+        warn("Training interrupted by user.")
     elif result["stop"] == "max_iter" and not incremental:
-        warnings.warn(
+        warn(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter})"
             " reached and the optimization hasn't converged yet.",
             ConvergenceWarning,
-            stacklevel=2,
         )
 
 
@@ -292,10 +292,9 @@ def _batch_size(batch_size: Any, n_rows: int) -> int:
     if batch_size == "auto":
         return min(200, n_rows)
     if batch_size > n_rows:
-        warnings.warn(
+        warn(
             "Got `batch_size` less than 1 or larger than "
-            "sample size. It is going to be clipped",
-            stacklevel=2,
+            "sample size. It is going to be clipped"
         )
     return int(min(batch_size, n_rows))
 

@@ -200,6 +200,9 @@ def test_going_on_with_another_shape():
         network.set_params(hidden_layer_sizes=(4, 4))
         words = r"hidden_layer_sizes=\[4, 4\] differs from the fitted \[4\]"
         refused(network, ValueError, words, X, t, method=method)
+        network.set_params(hidden_layer_sizes=2, solver="lbfgs")
+        words = r"hidden_layer_sizes=\[2\] differs from the fitted \[4\]"
+        refused(network, ValueError, words, X, t, method=method)
 
 
 def test_partial_fit_with_early_stopping():
@@ -305,9 +308,17 @@ def test_parameters(estimator, parameters, words):
         refused(network, ValueError, words, X, y)
 
 
-def test_sizes_that_are_no_integers():
-    for network in unfitted_and_fitted(MLPRegressor, y, hidden_layer_sizes=(2.5,)):
+@pytest.mark.parametrize("sizes", [(2.5,), (True,), True])
+def test_sizes_that_are_no_integers(sizes):
+    for network in unfitted_and_fitted(MLPRegressor, y, hidden_layer_sizes=sizes):
         refused(network, TypeError, "hidden_layer_sizes must hold integers", X, y)
+
+
+def test_set_params_sets_all_or_none():
+    words = "Invalid parameter 'alhpa' for estimator MLPRegressor"
+    for network in (MLPRegressor(**SMALL), MLPRegressor(**SMALL).fit(X, t)):
+        wrong = {"max_iter": 7, "alhpa": 1.0}
+        refused(network, ValueError, words, method="set_params", **wrong)
 
 
 @pytest.mark.parametrize(
