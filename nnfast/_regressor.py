@@ -316,10 +316,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self.loss, float(self.huber_delta)
 
     def _encode(
-        self, y: np.ndarray, dtype: Any, incremental: bool
+        self, y: Any, dtype: Any, incremental: bool
     ) -> tuple[np.ndarray, int, str]:
         if issparse(y):
-            raise TypeError("Sparse data was passed for y, but dense data is required.")
+            y = y.toarray()
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(
                 "y must not be negative with loss='poisson'; its smallest value is"

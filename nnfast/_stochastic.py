@@ -158,7 +158,7 @@ def train(
             "batch_size": batch_size,
             "max_iter": 1 if incremental else int(min(estimator.max_iter, 2**62)),
             "tol": float(estimator.tol),
-            "n_iter_no_change": float(estimator.n_iter_no_change),
+            "n_iter_no_change": float(min(estimator.n_iter_no_change, 2**62)),
             "dropout": dropout,
             "score": estimator._validation_score,
             "n_threads": count_threads(batch_size),

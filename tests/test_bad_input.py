@@ -168,12 +168,6 @@ def test_poisson_targets():
             refused(network, ValueError, "^y must not be negative", X, target)
 
 
-def test_sparse_targets_of_a_regressor():
-    network = MLPRegressor(**SMALL)
-    target = sparse.csr_array(np.c_[t, t])
-    refused(network, TypeError, "Sparse data was passed for y", X, target)
-
-
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
 def test_prediction(method):
     network = MLPClassifier(**SMALL).fit(X, y)
@@ -430,6 +424,15 @@ def test_init_scale_beyond_the_type():
     model = MLPClassifier((2,), init="normal", init_scale=1e39)
     with pytest.raises(ValueError, match="init_scale=1e"):
         model.fit(X.astype(np.float32), X[:, 0] > 0)
+
+
+@pytest.mark.parametrize("parameter", ["n_iter_no_change", "max_fun", "batch_size"])
+def test_any_positive_whole_number(parameter):
+    settings = {**SMALL, parameter: 10**400}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Got `batch_size`")
+        for solver in ("adam", "lbfgs"):
+            MLPRegressor(**settings, solver=solver).fit(X, t)
 
 
 @pytest.mark.parametrize("n_jobs", [np.int64(2), 10**30])
