@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "batch.h"
 
+#include "sparse.h"
+
 /* Summing a weight takes about as long as a floating-point addition. */
 #define WEIGHT_NANOSECONDS 2.0
 
 bool
 nnf_batch_weight(const struct nnf_batch *batch, struct nnf_crew *crew, double *weight)
 {
-    const void *weights = batch->data->weights;
+    const struct nnf_rows *rows = &batch->rows;
+    const void *weights = rows->data->weights;
     bool counts = false;
 
-    *weight = (double)batch->n;
+    *weight = (double)rows->n;
     if (weights == NULL) {
         return true;
     }
     *weight = 0;
-    for (size_t i = 0; i < batch->n; i++) {
-        size_t row = batch->order == NULL ? batch->row + i : batch->order[i];
+    for (size_t i = 0; i < rows->n; i++) {
+        size_t row = nnf_row_number(rows, i);
         double each = real_at(crew->kernels->real, weights, row);
 
         counts = counts || each != 0;
         *weight += each;
     }
     nnf_crew_stopped(crew, 0,
-                     nnf_crew_time(crew, WEIGHT_NANOSECONDS) * (double)batch->n);
+                     nnf_crew_time(crew, WEIGHT_NANOSECONDS) * (double)rows->n);
     return counts;
 }
 
@@ -46,25 +49,12 @@ samples_at_once(const struct nnf_crew *crew, const struct nnf_plan *plan)
 struct samples_task {
     const struct nnf_plan *plan;
     struct nnf_crew *crew;
-    const struct nnf_batch *batch;
-    const void *parameters; /* null: load only */
+    const struct nnf_dropout *dropout; /* null: not as in training */
+    const void *parameters;            /* null: load only */
     const struct nnf_tile *tile;
-    bool load, backward;
-    size_t row;        /* of the batch, at the tile's first sample */
-    size_t n;          /* rows in the tile */
+    bool load;
     size_t begin, end; /* samples of the tile to work on */
 };
-
-static bool
-load_span(const struct samples_task *task, const struct nnf_span *span)
-{
-    const size_t *order = task->batch->order;
-    size_t row = task->row + span->first;
-
-    return nnf_pass_load(task->plan, task->batch->data,
-                         order == NULL ? NULL : order + row, task->batch->row + row,
-                         min_size(span->n, task->n - span->first), span);
-}
 
 static void
 work_on_samples(void *context, size_t worker, size_t n_workers)
@@ -72,19 +62,16 @@ work_on_samples(void *context, size_t worker, size_t n_workers)
     const struct samples_task *task = context;
     size_t lanes = task->plan->kernels->lanes, first, last;
     struct nnf_span span = {.tile = task->tile, .crew = task->crew, .worker = worker};
-    struct nnf_dropout dropout = task->batch->dropout;
 
     nnf_share((task->end - task->begin) / lanes, worker, n_workers, &first, &last);
     span.first = task->begin + first * lanes;
     span.n = (last - first) * lanes;
-    dropout.row = task->row;
-    if (span.n == 0 || (task->load && !load_span(task, &span)) ||
+    if (span.n == 0 || (task->load && !nnf_pass_load(task->plan, &span)) ||
         task->parameters == NULL) {
         return;
     }
-    if (nnf_pass_forward(task->plan, task->parameters, &span,
-                         task->backward ? &dropout : NULL) &&
-        task->backward) {
+    if (nnf_pass_forward(task->plan, task->parameters, &span, task->dropout) &&
+        task->dropout != NULL) {
         nnf_pass_backward(task->plan, task->parameters, &span);
     }
 }
@@ -93,7 +80,7 @@ work_on_samples(void *context, size_t worker, size_t n_workers)
 static bool
 run_samples(struct samples_task *task)
 {
-    size_t all = round_up(task->n, task->plan->kernels->lanes);
+    size_t all = round_up(task->tile->rows.n, task->plan->kernels->lanes);
     size_t at_once = samples_at_once(task->crew, task->plan);
 
     for (task->begin = 0; task->begin < all; task->begin = task->end) {
@@ -117,6 +104,22 @@ struct gradient_task {
     bool accumulate;
 };
 
+/* The weights of sparse inputs, by columns: every row may touch any of their rows. */
+static void
+work_on_sparse_gradient(void *context, size_t worker, size_t n_workers)
+{
+    const struct gradient_task *task = context;
+    const struct nnf_plan *plan = task->plan;
+    const struct nnf_span span = {task->tile, 0, task->n, task->crew, worker};
+    size_t lanes = plan->kernels->lanes, h = plan->layers[0].out, first, last;
+
+    nnf_share(ceil_div(h, lanes), worker, n_workers, &first, &last);
+    if (first < last) {
+        nnf_sparse_gradient(plan, &span, first * lanes, min_size(last * lanes, h),
+                            task->gradient, task->accumulate);
+    }
+}
+
 static void
 work_on_gradient(void *context, size_t worker, size_t n_workers)
 {
@@ -137,7 +140,14 @@ run_gradient(struct gradient_task *task)
     size_t size = task->plan->n_parameters;
     size_t at_once = entries < (double)size ? (size_t)entries + 1 : size;
 
-    for (task->begin = 0; task->begin < size; task->begin = task->end) {
+    task->begin = 0;
+    if (task->plan->sparse) {
+        if (!nnf_crew_run(task->crew, work_on_sparse_gradient, task)) {
+            return false;
+        }
+        task->begin = task->plan->layers[0].biases;
+    }
+    for (; task->begin < size; task->begin = task->end) {
         task->end = at_once < size - task->begin ? task->begin + at_once : size;
         if (!nnf_crew_run(task->crew, work_on_gradient, task)) {
             return false;
@@ -148,40 +158,47 @@ run_gradient(struct gradient_task *task)
 
 /* The batch. */
 
+/* The rows of the t-th tile. */
+static struct nnf_rows
+tile_rows(const struct nnf_plan *plan, const struct nnf_rows *rows, size_t t)
+{
+    size_t skip = t * plan->tile_rows;
+
+    return nnf_rows_part(rows, skip, min_size(plan->tile_rows, rows->n - skip));
+}
+
 bool
 nnf_batch_gradient(const struct nnf_plan *plan, struct nnf_crew *crew,
                    const struct nnf_batch *batch, const void *parameters,
                    void *gradient, double *loss)
 {
     *loss = 0;
-    for (size_t t = 0; t < nnf_plan_tiles(plan, batch->n); t++) {
+    for (size_t t = 0; t < nnf_plan_tiles(plan, batch->rows.n); t++) {
         bool loaded = batch->resident != NULL;
-        const struct nnf_tile *tile = loaded ? &batch->resident[t] : &plan->tile;
-        size_t row = t * plan->tile_rows;
-        size_t n = min_size(plan->tile_rows, batch->n - row);
+        struct nnf_tile tile = loaded ? batch->resident[t] : plan->tile;
+        struct nnf_dropout dropout = batch->dropout;
         struct samples_task samples = {
             .plan = plan,
             .crew = crew,
-            .batch = batch,
+            .dropout = &dropout,
             .parameters = parameters,
-            .tile = tile,
+            .tile = &tile,
             .load = !loaded,
-            .backward = true,
-            .row = row,
-            .n = n,
         };
         struct gradient_task gradients = {
             .plan = plan,
             .crew = crew,
-            .tile = tile,
-            .n = round_up(n, plan->kernels->lanes),
+            .tile = &tile,
             .gradient = gradient,
             .accumulate = t > 0,
         };
 
+        tile.rows = tile_rows(plan, &batch->rows, t);
+        dropout.row = t * plan->tile_rows;
         if (!run_samples(&samples)) {
             return false;
         }
+        gradients.n = round_up(tile.rows.n, plan->kernels->lanes);
         *loss += plan->kernels->sum(gradients.n, plan->values);
         if (!run_gradient(&gradients)) {
             return false;
@@ -192,19 +209,15 @@ nnf_batch_gradient(const struct nnf_plan *plan, struct nnf_crew *crew,
 
 bool
 nnf_batch_forward(const struct nnf_plan *plan, struct nnf_crew *crew,
-                  const struct nnf_data *data, size_t row, size_t n,
-                  const void *parameters)
+                  const struct nnf_rows *rows, const void *parameters)
 {
-    const struct nnf_batch batch = {.data = data, .row = row, .n = n};
-    const struct nnf_tile tile = {.input = plan->tile.input};
+    const struct nnf_tile tile = {.rows = *rows, .input = plan->tile.input};
     struct samples_task task = {
         .plan = plan,
         .crew = crew,
-        .batch = &batch,
         .parameters = parameters,
         .tile = &tile,
         .load = true,
-        .n = n,
     };
 
     return run_samples(&task);
@@ -215,7 +228,8 @@ nnf_batch_plan_resident(const struct nnf_plan *plan, size_t n, struct arena *are
 {
     const struct nnf_net *net = plan->net;
     size_t n_tiles = nnf_plan_tiles(plan, n), size = plan->kernels->real_size;
-    size_t width = net->widths[0], outputs = net->widths[net->n_layers];
+    size_t width = plan->sparse ? 0 : net->widths[0];
+    size_t outputs = net->widths[net->n_layers];
     struct nnf_tile *tiles = arena_take(arena, n_tiles, sizeof(struct nnf_tile));
     size_t stride = plan->stride * size;
     char *input = arena_take_product(arena, n_tiles, width, stride);
@@ -223,29 +237,28 @@ nnf_batch_plan_resident(const struct nnf_plan *plan, size_t n, struct arena *are
     char *weights = arena_take_product(arena, n_tiles, 1, stride);
 
     for (size_t t = 0; tiles != NULL && t < n_tiles; t++) {
-        tiles[t] =
-            (struct nnf_tile){input + t * width * stride,
-                              targets + t * outputs * stride, weights + t * stride};
+        tiles[t] = (struct nnf_tile){
+            .input = width == 0 ? NULL : input + t * width * stride,
+            .targets = targets + t * outputs * stride,
+            .weights = weights + t * stride,
+        };
     }
     return tiles;
 }
 
 bool
 nnf_batch_load(const struct nnf_plan *plan, struct nnf_crew *crew,
-               const struct nnf_batch *batch)
+               const struct nnf_rows *rows, struct nnf_tile *resident)
 {
-    for (size_t t = 0; t < nnf_plan_tiles(plan, batch->n); t++) {
-        size_t row = t * plan->tile_rows;
+    for (size_t t = 0; t < nnf_plan_tiles(plan, rows->n); t++) {
         struct samples_task task = {
             .plan = plan,
             .crew = crew,
-            .batch = batch,
-            .tile = &batch->resident[t],
+            .tile = &resident[t],
             .load = true,
-            .row = row,
-            .n = min_size(plan->tile_rows, batch->n - row),
         };
 
+        resident[t].rows = tile_rows(plan, rows, t);
         if (!run_samples(&task)) {
             return false;
         }

@@ -12,9 +12,7 @@
 #include "plan.h"
 
 struct nnf_batch {
-    const struct nnf_data *data;
-    const size_t *order; /* the batch's rows; null: n rows from `row` on */
-    size_t row, n;
+    struct nnf_rows rows;
     const struct nnf_tile *resident; /* tiles that are loaded already, or null */
     struct nnf_dropout dropout;      /* seed and step */
 };
@@ -29,16 +27,15 @@ bool nnf_batch_gradient(const struct nnf_plan *plan, struct nnf_crew *crew,
                         const struct nnf_batch *batch, const void *parameters,
                         void *gradient, double *loss);
 
-/* Forward only: rows [row, row + n) of the data, at most a tile, into the plan's own
- * tile and through the network to the last layer's output. False: stopped. */
+/* Forward only: rows, at most a tile, into the plan's own tile and through the network
+ * to the last layer's output. False: stopped. */
 bool nnf_batch_forward(const struct nnf_plan *plan, struct nnf_crew *crew,
-                       const struct nnf_data *data, size_t row, size_t n,
-                       const void *parameters);
+                       const struct nnf_rows *rows, const void *parameters);
 
 /* Tiles for n rows that stay loaded, and loading them. False: stopped. */
 struct nnf_tile *nnf_batch_plan_resident(const struct nnf_plan *plan, size_t n,
                                          struct arena *arena);
 bool nnf_batch_load(const struct nnf_plan *plan, struct nnf_crew *crew,
-                    const struct nnf_batch *batch);
+                    const struct nnf_rows *rows, struct nnf_tile *resident);
 
 #endif

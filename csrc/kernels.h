@@ -55,6 +55,13 @@ struct nnf_activation_kernels {
     void (*backward)(size_t d, size_t n, const void *h, void *delta, size_t stride);
 };
 
+/* One row of a CSR matrix. */
+struct nnf_entries {
+    size_t count;
+    const int32_t *columns;
+    const void *values;
+};
+
 struct nnf_kernels {
     const char *isa;
     enum nnf_real real;
@@ -96,6 +103,15 @@ struct nnf_kernels {
     /* Entries [first, last) of the bias gradient: delta summed over n samples. */
     void (*bias_gradient)(size_t first, size_t last, size_t n, const void *delta,
                           size_t stride, void *gradient, bool accumulate);
+
+    /* For one sparse row x of d columns; an entry in a column beyond them is skipped.
+     * z (h) := Wᵀ x + b. */
+    void (*sparse_forward)(size_t d, size_t h, const struct nnf_entries *x,
+                           const void *weights, const void *biases, void *z);
+    /* Columns [first, last) of W's gradient += x deltaᵀ. */
+    void (*sparse_gradient)(size_t d, size_t h, const struct nnf_entries *x,
+                            const void *delta, size_t first, size_t last,
+                            void *gradient);
 
     struct nnf_activation_kernels activations[NNF_ACTIVATIONS];
     /* delta (h × n) := Jᵀ delta for the Jacobian of a softmax with output p. */

@@ -56,12 +56,41 @@ nnf_net_size(const struct nnf_net *net)
 }
 
 const char *
+nnf_inputs_check(const struct nnf_net *net, const struct nnf_data *data)
+{
+    int64_t before = 0;
+
+    if (data->row_starts == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i <= data->n_rows; i++) {
+        int64_t start = data->row_starts[i];
+
+        if (start < before || (uint64_t)start > data->n_stored) {
+            return "the rows of a sparse matrix must start in order and end within "
+                   "its stored values";
+        }
+        before = start;
+    }
+    for (size_t k = 0; k < data->n_stored; k++) {
+        if (data->columns[k] < 0 || (size_t)data->columns[k] >= net->widths[0]) {
+            return "every column of a sparse matrix must be the number of an input";
+        }
+    }
+    return NULL;
+}
+
+const char *
 nnf_data_check(const struct nnf_net *net, const struct nnf_data *data)
 {
     size_t outputs = net->widths[net->n_layers];
+    const char *flaw = nnf_inputs_check(net, data);
 
     if (data->n_rows == 0) {
         return "at least one row is needed";
+    }
+    if (flaw != NULL) {
+        return flaw;
     }
     if (data->targets != NULL) {
         return NULL;

@@ -100,16 +100,25 @@ const char *nnf_isa_name(size_t i);
 
 /* Data. */
 
+/* Rows of X with what is learnt from them. X is dense, or a CSR matrix where row_starts
+ * is given: row i holds inputs[k] in column columns[k] for k from row_starts[i] up to
+ * row_starts[i + 1], in any order; entries of one column add up. */
 struct nnf_data {
     size_t n_rows;
-    const void *inputs;    /* n_rows × widths[0], C order */
+    const void *inputs;        /* n_rows × widths[0], C order; CSR: n_stored values */
+    const int64_t *row_starts; /* n_rows + 1; NULL: dense */
+    const int32_t *columns;    /* n_stored */
+    size_t n_stored;
     const void *targets;   /* n_rows × outputs, C order; NULL with labels. log_loss
                               takes 0 and 1 only, one 1 a row for a softmax output */
     const int64_t *labels; /* the class of each row, for a softmax output */
     const void *weights;   /* n_rows sample weights; NULL: all 1 */
 };
 
-/* NULL when every label is a class of the network, else the sentence. */
+/* NULL when a sparse X is a matrix of the network's inputs, else the sentence. */
+const char *nnf_inputs_check(const struct nnf_net *net, const struct nnf_data *data);
+
+/* The same for inputs, targets and labels. */
 const char *nnf_data_check(const struct nnf_net *net, const struct nnf_data *data);
 
 /* Being asked while at work. */
@@ -128,19 +137,18 @@ struct nnf_poll {
 #define NNF_ALIGNMENT ((size_t)64)
 
 size_t nnf_predict_workspace(const struct nnf_net *net,
-                             const struct nnf_kernels *kernels, size_t n_rows,
-                             size_t n_threads);
+                             const struct nnf_kernels *kernels,
+                             const struct nnf_data *data, size_t n_threads);
 
-/* outputs (n_rows × outputs, C order) of inputs (n_rows × widths[0]). A row's bits
- * depend neither on its neighbours nor on n_threads. False: stopped by poll. */
+/* outputs (n_rows × outputs, C order) of the inputs of data. A row's bits depend
+ * neither on its neighbours nor on n_threads. False: stopped by poll. */
 bool nnf_predict(const struct nnf_net *net, const struct nnf_kernels *kernels,
-                 const void *parameters, size_t n_rows, const void *inputs,
-                 void *outputs, size_t n_threads, const struct nnf_poll *poll,
-                 void *workspace);
+                 const void *parameters, const struct nnf_data *data, void *outputs,
+                 size_t n_threads, const struct nnf_poll *poll, void *workspace);
 
 size_t nnf_gradient_workspace(const struct nnf_net *net,
-                              const struct nnf_kernels *kernels, size_t n_rows,
-                              size_t n_threads);
+                              const struct nnf_kernels *kernels,
+                              const struct nnf_data *data, size_t n_threads);
 
 /* The objective over all rows at θ and its gradient (length of θ): weighted mean
  * loss + alpha / 2 · |W|² / sum of weights. False: stopped by poll. */
@@ -223,8 +231,9 @@ struct nnf_training {
  * learning rate at its initial value. Settings are left alone. */
 void nnf_training_begin(struct nnf_training *training);
 
-/* NULL when settings and state are what they may be, else the sentence. */
-const char *nnf_training_check(const struct nnf_net *net,
+/* NULL when settings and state are what they may be for these data, else the
+ * sentence. Validation rows are dense or sparse as the data are. */
+const char *nnf_training_check(const struct nnf_net *net, const struct nnf_data *data,
                                const struct nnf_training *training);
 
 /* Vectors of the length of θ that the solver keeps from step to step: one for sgd
@@ -232,7 +241,8 @@ const char *nnf_training_check(const struct nnf_net *net,
 size_t nnf_solver_moments(enum nnf_solver solver);
 
 size_t nnf_train_workspace(const struct nnf_net *net, const struct nnf_kernels *kernels,
-                           const struct nnf_training *training, size_t n_rows);
+                           const struct nnf_training *training,
+                           const struct nnf_data *data);
 
 /* Train θ in place for up to max_epochs. With validation data best_parameters (length
  * of θ) receives θ of every epoch that beats best_score, and is left as it was when

@@ -3,72 +3,77 @@
 
 #include "loss.h"
 #include "rng.h"
+#include "sparse.h"
 
-/* In multiply-adds: an activation, and fetching a real from far away. */
+/* In multiply-adds: an activation. */
 #define ACTIVATION_WORK 16.0
-#define FETCH_WORK 16.0
 
-/* The span's part of a tile. */
-static void *
-part(const struct nnf_plan *plan, const struct nnf_span *span, void *tile)
-{
-    return tile == NULL ? NULL : at(tile, span->first, plan->kernels->real_size);
-}
-
-/* Count one layer's product over the span. */
+/* Count one layer's product over the span; that of sparse inputs counts itself. */
 static bool
-goes_on(const struct nnf_span *span, const struct nnf_layer *layer)
+goes_on(const struct nnf_plan *plan, const struct nnf_span *span,
+        const struct nnf_layer *layer)
 {
-    double n = (double)span->n, d = (double)layer->in, h = (double)layer->out;
+    bool sparse = layer->weights == 0 && plan->sparse;
+    double n = (double)span->n, h = (double)layer->out;
+    double d = sparse ? 0 : (double)layer->in;
 
     return !nnf_crew_stopped(span->crew, span->worker,
-                             d * h * (n + FETCH_WORK) + n * h * ACTIVATION_WORK);
+                             d * h * (n + NNF_FETCH_WORK) + n * h * ACTIVATION_WORK);
 }
 
 bool
-nnf_pass_load(const struct nnf_plan *plan, const struct nnf_data *data,
-              const size_t *order, size_t row, size_t n_rows,
-              const struct nnf_span *span)
+nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span)
 {
     const struct nnf_kernels *kernels = plan->kernels;
+    const struct nnf_tile *tile = span->tile;
+    const struct nnf_rows rows = nnf_span_rows(span);
+    const struct nnf_data *data = rows.data;
     size_t size = kernels->real_size, d = plan->net->widths[0];
     size_t h = plan->net->widths[plan->net->n_layers];
-    size_t skip = order == NULL ? row : 0;
-    double reals = (double)span->n * (double)(d + (span->tile->targets ? h + 1 : 0));
+    double reals = (tile->input ? (double)d : 0) + (tile->targets ? (double)h + 1 : 0);
 
-    kernels->load_rows(n_rows, d, at_const(data->inputs, skip * d, size), order,
-                       part(plan, span, span->tile->input), plan->stride);
-    if (span->tile->targets != NULL) {
-        void *targets = part(plan, span, span->tile->targets);
+    if (tile->input != NULL) {
+        kernels->load_rows(rows.n, d, at_const(data->inputs, rows.first * d, size),
+                           rows.order, nnf_span_part(plan, span, tile->input),
+                           plan->stride);
+    }
+    if (tile->targets != NULL) {
+        void *targets = nnf_span_part(plan, span, tile->targets);
 
         if (data->targets != NULL) {
-            kernels->load_rows(n_rows, h, at_const(data->targets, skip * h, size),
-                               order, targets, plan->stride);
+            kernels->load_rows(rows.n, h, at_const(data->targets, rows.first * h, size),
+                               rows.order, targets, plan->stride);
         }
         else {
-            kernels->load_labels(n_rows, h, data->labels + skip, order, targets,
-                                 plan->stride);
+            kernels->load_labels(rows.n, h, data->labels + rows.first, rows.order,
+                                 targets, plan->stride);
         }
         kernels->load_weights(
-            n_rows, data->weights == NULL ? NULL : at_const(data->weights, skip, size),
-            order, part(plan, span, span->tile->weights));
+            rows.n,
+            data->weights == NULL ? NULL : at_const(data->weights, rows.first, size),
+            rows.order, nnf_span_part(plan, span, tile->weights));
     }
-    return !nnf_crew_stopped(span->crew, span->worker, reals * FETCH_WORK);
+    return !nnf_crew_stopped(span->crew, span->worker,
+                             (double)span->n * reals * NNF_FETCH_WORK);
 }
 
 /* Forward: one layer, then its dropout. */
-static void
+static bool
 forward_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
               const void *parameters, const struct nnf_span *span, void *input,
               void *slope)
 {
     size_t size = plan->kernels->real_size;
 
+    if (input == NULL) {
+        return nnf_sparse_forward(plan, parameters, span, slope);
+    }
     plan->kernels->dense_forward(
         layer->in, layer->out, span->n, at_const(parameters, layer->weights, size),
-        at_const(parameters, layer->biases, size), part(plan, span, input),
-        part(plan, span, layer->output), plan->stride, layer->activation,
-        part(plan, span, slope));
+        at_const(parameters, layer->biases, size), nnf_span_part(plan, span, input),
+        nnf_span_part(plan, span, layer->output), plan->stride, layer->activation,
+        nnf_span_part(plan, span, slope));
+    return true;
 }
 
 static void
@@ -80,8 +85,8 @@ drop_units(const struct nnf_plan *plan, size_t l, const struct nnf_span *span,
 
     nnf_dropout_key(dropout->seed, dropout->step, l, key);
     plan->kernels->dropout(layer->out, span->n, dropout->row + span->first, key,
-                           layer->dropout, part(plan, span, layer->output),
-                           part(plan, span, layer->slope), plan->stride);
+                           layer->dropout, nnf_span_part(plan, span, layer->output),
+                           nnf_span_part(plan, span, layer->slope), plan->stride);
 }
 
 bool
@@ -93,12 +98,14 @@ nnf_pass_forward(const struct nnf_plan *plan, const void *parameters,
     for (size_t l = 0; l < plan->net->n_layers; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
 
-        forward_layer(plan, layer, parameters, span, input,
-                      dropout == NULL ? NULL : layer->slope);
+        if (!forward_layer(plan, layer, parameters, span, input,
+                           dropout == NULL ? NULL : layer->slope)) {
+            return false;
+        }
         if (dropout != NULL && layer->dropout > 0) {
             drop_units(plan, l, span, dropout);
         }
-        if (!goes_on(span, layer)) {
+        if (!goes_on(plan, span, layer)) {
             return false;
         }
         input = layer->output;
@@ -113,16 +120,16 @@ backward_output(const struct nnf_plan *plan, const struct nnf_layer *layer,
 {
     const struct nnf_kernels *kernels = plan->kernels;
     const struct nnf_net *net = plan->net;
-    void *output = part(plan, span, layer->output);
-    void *delta = part(plan, span, layer->delta);
+    void *output = nnf_span_part(plan, span, layer->output);
+    void *delta = nnf_span_part(plan, span, layer->delta);
 
     kernels->losses[nnf_loss_form(net)](
-        layer->out, span->n, output, part(plan, span, span->tile->targets),
-        part(plan, span, span->tile->weights), delta, plan->values + span->first,
-        plan->stride, net->huber_delta);
+        layer->out, span->n, output, nnf_span_part(plan, span, span->tile->targets),
+        nnf_span_part(plan, span, span->tile->weights), delta,
+        plan->values + span->first, plan->stride, net->huber_delta);
     if (layer->slope != NULL) {
-        kernels->multiply(layer->out, span->n, part(plan, span, layer->slope), delta,
-                          plan->stride);
+        kernels->multiply(layer->out, span->n, nnf_span_part(plan, span, layer->slope),
+                          delta, plan->stride);
     }
     else if (!nnf_loss_matched(net)) {
         kernels->softmax_backward(layer->out, span->n, output, delta, plan->stride);
@@ -137,9 +144,9 @@ backward_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
     plan->kernels->dense_backward(
         layer->in, layer->out, span->n,
         at_const(parameters, layer->weights, plan->kernels->real_size),
-        part(plan, span, layer->delta),
-        below->slope == NULL ? part(plan, span, below->output) : NULL,
-        part(plan, span, below->delta), plan->stride, below->activation);
+        nnf_span_part(plan, span, layer->delta),
+        below->slope == NULL ? nnf_span_part(plan, span, below->output) : NULL,
+        nnf_span_part(plan, span, below->delta), plan->stride, below->activation);
 }
 
 bool
@@ -151,9 +158,12 @@ nnf_pass_backward(const struct nnf_plan *plan, const void *parameters,
     backward_output(plan, &plan->layers[last], span);
     for (size_t l = last; l > 0; l--) {
         backward_layer(plan, &plan->layers[l], parameters, &plan->layers[l - 1], span);
-        if (!goes_on(span, &plan->layers[l])) {
+        if (!goes_on(plan, span, &plan->layers[l])) {
             return false;
         }
+    }
+    if (plan->sparse) {
+        nnf_sparse_backward(plan, span);
     }
     return true;
 }
@@ -189,5 +199,6 @@ nnf_pass_gradient(const struct nnf_plan *plan, const struct nnf_span *span,
         input = layer->output;
     }
     return !nnf_crew_stopped(span->crew, span->worker,
-                             (double)(end - begin) * ((double)span->n + FETCH_WORK));
+                             (double)(end - begin) *
+                                 ((double)span->n + NNF_FETCH_WORK));
 }

@@ -7,23 +7,11 @@
 #ifndef NNF_PASS_H
 #define NNF_PASS_H
 
-#include "crew.h"
-#include "plan.h"
+#include "span.h"
 
-/* Samples [first, first + n) of a tile, n a multiple of the lanes, and the worker of
- * the crew that takes them through a pass. */
-struct nnf_span {
-    const struct nnf_tile *tile;
-    size_t first, n;
-    struct nnf_crew *crew;
-    size_t worker;
-};
-
-/* The n_rows rows order[0..n_rows) of the data (from `row` on where there is no order)
- * into the span, whose last samples repeat the last row. */
-bool nnf_pass_load(const struct nnf_plan *plan, const struct nnf_data *data,
-                   const size_t *order, size_t row, size_t n_rows,
-                   const struct nnf_span *span);
+/* The tile's rows into the span: inputs where they are dense, and what is learnt from
+ * them. */
+bool nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span);
 
 /* What tells the masks of one tile from those of another. */
 struct nnf_dropout {
@@ -42,7 +30,7 @@ bool nnf_pass_backward(const struct nnf_plan *plan, const void *parameters,
 
 /* The entries of θ's gradient that begin in [begin, end) (a weight's row counts where
  * it starts), summed over the span, which is the whole tile; added to what is there
- * when accumulate is set. */
+ * when accumulate is set. The weights of sparse inputs are not among them. */
 bool nnf_pass_gradient(const struct nnf_plan *plan, const struct nnf_span *span,
                        size_t begin, size_t end, void *gradient, bool accumulate);
 

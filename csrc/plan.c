@@ -23,7 +23,7 @@ choose_tile(struct nnf_plan *plan, size_t rows)
     const struct nnf_net *net = plan->net;
     size_t row_bytes = 0, most, n_tiles;
 
-    for (size_t l = 0; l <= net->n_layers; l++) {
+    for (size_t l = plan->sparse; l <= net->n_layers; l++) {
         row_bytes += 2 * net->widths[l] * plan->kernels->real_size;
     }
     most = max_size(LEAST_ROWS, min_size(MOST_ROWS, TILE_BYTES / row_bytes));
@@ -47,16 +47,34 @@ take_tile(const struct nnf_plan *plan, size_t width, struct arena *arena)
 
 static void
 begin(struct nnf_plan *plan, const struct nnf_net *net,
-      const struct nnf_kernels *kernels, size_t rows, struct arena *arena)
+      const struct nnf_kernels *kernels, const struct nnf_data *data, size_t rows,
+      struct arena *arena)
 {
-    *plan = (struct nnf_plan){
-        .net = net, .kernels = kernels, .n_parameters = nnf_net_size(net)};
+    bool sparse = data->row_starts != NULL;
+
+    *plan = (struct nnf_plan){.net = net,
+                              .kernels = kernels,
+                              .n_parameters = nnf_net_size(net),
+                              .sparse = sparse};
     choose_tile(plan, rows);
     plan->layers = arena_take(arena, net->n_layers, sizeof(struct nnf_layer));
+    for (size_t l = sparse; l < net->n_layers; l++) {
+        double products = (double)net->widths[l] * (double)net->widths[l + 1];
+
+        plan->largest_layer =
+            products > plan->largest_layer ? products : plan->largest_layer;
+    }
+    if (sparse) {
+        plan->samples = arena_take_product(arena, plan->tile_rows, net->widths[1],
+                                           kernels->real_size);
+    }
+    else {
+        plan->tile.input = take_tile(plan, net->widths[0], arena);
+    }
 }
 
 static struct nnf_layer
-layer_of(struct nnf_plan *plan, size_t l, size_t *offset)
+layer_of(const struct nnf_plan *plan, size_t l, size_t *offset)
 {
     const struct nnf_net *net = plan->net;
     struct nnf_layer layer = {
@@ -68,20 +86,17 @@ layer_of(struct nnf_plan *plan, size_t l, size_t *offset)
 
     layer.biases = layer.weights + layer.in * layer.out;
     *offset = layer.biases + layer.out;
-    if ((double)layer.in * (double)layer.out > plan->largest_layer) {
-        plan->largest_layer = (double)layer.in * (double)layer.out;
-    }
     return layer;
 }
 
 void
 nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
-                  const struct nnf_kernels *kernels, size_t batch_rows,
-                  const double *dropout, struct arena *arena)
+                  const struct nnf_kernels *kernels, const struct nnf_data *data,
+                  size_t batch_rows, const double *dropout, struct arena *arena)
 {
     size_t offset = 0;
 
-    begin(plan, net, kernels, batch_rows, arena);
+    begin(plan, net, kernels, data, batch_rows, arena);
     for (size_t l = 0; l < net->n_layers; l++) {
         struct nnf_layer layer = layer_of(plan, l, &offset);
         bool hidden = l + 1 < net->n_layers;
@@ -103,7 +118,6 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
             plan->layers[l] = layer;
         }
     }
-    plan->tile.input = take_tile(plan, net->widths[0], arena);
     plan->tile.targets = take_tile(plan, net->widths[net->n_layers], arena);
     plan->tile.weights = take_tile(plan, 1, arena);
     plan->values = arena_take(arena, plan->stride, sizeof(double));
@@ -111,17 +125,16 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
 
 void
 nnf_plan_prediction(struct nnf_plan *plan, const struct nnf_net *net,
-                    const struct nnf_kernels *kernels, size_t n_rows,
+                    const struct nnf_kernels *kernels, const struct nnf_data *data,
                     struct arena *arena)
 {
     size_t offset = 0, widest = 0;
     void *buffers[2];
 
-    begin(plan, net, kernels, n_rows, arena);
+    begin(plan, net, kernels, data, data->n_rows, arena);
     for (size_t l = 1; l <= net->n_layers; l++) {
         widest = max_size(widest, net->widths[l]);
     }
-    plan->tile.input = take_tile(plan, net->widths[0], arena);
     buffers[0] = take_tile(plan, widest, arena);
     buffers[1] = take_tile(plan, widest, arena);
     for (size_t l = 0; l < net->n_layers; l++) {

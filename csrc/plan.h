@@ -22,9 +22,38 @@ struct nnf_layer {
     double dropout;
 };
 
-/* What a tile's samples are learnt from. */
+/* Rows order[0..n) of the data; n from `first` on where order is null. */
+struct nnf_rows {
+    const struct nnf_data *data;
+    const size_t *order;
+    size_t first, n;
+};
+
+static inline size_t
+nnf_row_number(const struct nnf_rows *rows, size_t i)
+{
+    return rows->order == NULL ? rows->first + i : rows->order[i];
+}
+
+/* The n of them that follow the first `skip`. */
+static inline struct nnf_rows
+nnf_rows_part(const struct nnf_rows *rows, size_t skip, size_t n)
+{
+    struct nnf_rows part = {rows->data, rows->order, rows->first, n};
+
+    if (rows->order == NULL) {
+        part.first += skip;
+    }
+    else {
+        part.order += skip;
+    }
+    return part;
+}
+
+/* A tile's samples, and what they are learnt from. */
 struct nnf_tile {
-    void *input;   /* widths[0] × stride */
+    struct nnf_rows rows;
+    void *input;   /* widths[0] × stride; null where they are sparse */
     void *targets; /* outputs × stride */
     void *weights; /* stride; zero beyond the last sample */
 };
@@ -35,24 +64,26 @@ struct nnf_plan {
     size_t n_parameters;
     size_t tile_rows; /* samples in a full tile, a multiple of the lanes */
     size_t stride;
-    double largest_layer; /* weights of the layer that has most */
+    double largest_layer; /* products per sample in the layer that has most */
     struct nnf_layer *layers;
     struct nnf_tile tile;
+    bool sparse; /* rows of CSR, which are read where they are: no tile holds inputs */
+    void *samples;  /* then: a tile's samples × units of the first layer */
     double *values; /* each sample's loss, times its weight */
 };
 
 /* Tiles that n rows fill. */
 size_t nnf_plan_tiles(const struct nnf_plan *plan, size_t n);
 
-/* Lay out a plan that learns from batches of up to batch_rows rows. With a counting
- * arena the pointers are null. dropout as in struct nnf_training. */
+/* Lay out a plan that learns from the data in batches of up to batch_rows rows. With a
+ * counting arena the pointers are null. dropout as in struct nnf_training. */
 void nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
-                       const struct nnf_kernels *kernels, size_t batch_rows,
-                       const double *dropout, struct arena *arena);
+                       const struct nnf_kernels *kernels, const struct nnf_data *data,
+                       size_t batch_rows, const double *dropout, struct arena *arena);
 
 /* The same for forward passes only: two buffers in turn hold the layers. */
 void nnf_plan_prediction(struct nnf_plan *plan, const struct nnf_net *net,
-                         const struct nnf_kernels *kernels, size_t n_rows,
+                         const struct nnf_kernels *kernels, const struct nnf_data *data,
                          struct arena *arena);
 
 #endif

@@ -168,8 +168,9 @@ nnf_scoring_run(struct nnf_scoring *scoring, const struct nnf_plan *plan,
     }
     for (size_t row = 0; row < n_rows; row += plan->tile_rows) {
         size_t n = min_size(plan->tile_rows, n_rows - row);
+        const struct nnf_rows rows = {.data = scoring->data, .first = row, .n = n};
 
-        if (!nnf_batch_forward(plan, crew, scoring->data, row, n, parameters)) {
+        if (!nnf_batch_forward(plan, crew, &rows, parameters)) {
             return false;
         }
         plan->kernels->store_rows(n, h, output->output, plan->stride, scoring->outputs);

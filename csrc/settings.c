@@ -44,7 +44,8 @@ static const struct {
 };
 
 const char *
-nnf_training_check(const struct nnf_net *net, const struct nnf_training *training)
+nnf_training_check(const struct nnf_net *net, const struct nnf_data *data,
+                   const struct nnf_training *training)
 {
     if ((int)training->solver < 0 || training->solver >= NNF_SOLVERS) {
         return "the solver is unknown";
@@ -68,6 +69,9 @@ nnf_training_check(const struct nnf_net *net, const struct nnf_training *trainin
 
         if (flaw != NULL) {
             return flaw;
+        }
+        if ((data->row_starts == NULL) != (training->validation->row_starts == NULL)) {
+            return "validation rows must be sparse where the training rows are";
         }
         if (training->score == NNF_R2 && training->validation->targets == NULL) {
             return "score 'r2' needs targets, not labels";

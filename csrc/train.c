@@ -42,29 +42,33 @@ struct job {
 
 /* Whether all rows as tiles are worth keeping, and small enough. */
 static bool
-stays_resident(const struct job *job, const struct nnf_training *training,
-               size_t n_rows)
+stays_resident(const struct job *job, const struct nnf_training *training)
 {
     const struct nnf_net *net = job->plan.net;
-    double row_bytes = (double)(net->widths[0] + net->widths[net->n_layers] + 1) *
+    size_t inputs = job->plan.sparse ? 0 : net->widths[0];
+    double row_bytes = (double)(inputs + net->widths[net->n_layers] + 1) *
                        (double)job->plan.kernels->real_size;
 
     return job->full && training->max_epochs > 1 &&
-           row_bytes * (double)n_rows <= (double)RESIDENT_BYTES;
+           row_bytes * (double)job->data->n_rows <= (double)RESIDENT_BYTES;
 }
 
 static void
 plan_job(struct job *job, const struct nnf_net *net, const struct nnf_kernels *kernels,
-         const struct nnf_training *training, size_t n_rows, struct arena *arena)
+         const struct nnf_training *training, const struct nnf_data *data,
+         struct arena *arena)
 {
+    size_t n_rows = data->n_rows;
+
+    job->data = data;
     job->batch_size = min_size(training->batch_size, n_rows);
     job->full = job->batch_size == n_rows;
-    nnf_plan_training(&job->plan, net, kernels, job->batch_size, training->dropout,
-                      arena);
+    nnf_plan_training(&job->plan, net, kernels, data, job->batch_size,
+                      training->dropout, arena);
     nnf_optim_plan(&job->optim, &job->plan, training->alpha, arena);
     nnf_team_plan(&job->crew.team, training->n_threads, arena);
     job->gradient = arena_take(arena, job->plan.n_parameters, kernels->real_size);
-    if (stays_resident(job, training, n_rows)) {
+    if (stays_resident(job, training)) {
         job->resident = nnf_batch_plan_resident(&job->plan, n_rows, arena);
     }
     if (training->shuffle != NULL && (!job->full || training->advance_shuffle)) {
@@ -77,12 +81,12 @@ plan_job(struct job *job, const struct nnf_net *net, const struct nnf_kernels *k
 
 size_t
 nnf_train_workspace(const struct nnf_net *net, const struct nnf_kernels *kernels,
-                    const struct nnf_training *training, size_t n_rows)
+                    const struct nnf_training *training, const struct nnf_data *data)
 {
     struct job job = {0};
     struct arena arena = {0};
 
-    plan_job(&job, net, kernels, training, n_rows, &arena);
+    plan_job(&job, net, kernels, training, data, &arena);
     return arena.overflow ? 0 : arena.used;
 }
 
@@ -99,11 +103,10 @@ static bool
 step(struct job *job, size_t row, size_t n, struct epoch *epoch)
 {
     struct nnf_training *training = job->training;
+    const struct nnf_rows all = {.data = job->data,
+                                 .order = job->full ? NULL : job->order};
     const struct nnf_batch batch = {
-        .data = job->data,
-        .order = job->full || job->order == NULL ? NULL : job->order + row,
-        .row = row,
-        .n = n,
+        .rows = nnf_rows_part(&all, row, n),
         .resident = job->resident,
         .dropout = {.seed = training->dropout_seed, .step = training->n_updates},
     };
@@ -273,8 +276,7 @@ static bool
 begin_job(struct job *job)
 {
     const struct nnf_training *training = job->training;
-    const struct nnf_batch all = {
-        .data = job->data, .n = job->data->n_rows, .resident = job->resident};
+    const struct nnf_rows all = {.data = job->data, .n = job->data->n_rows};
 
     for (size_t i = 0; job->order != NULL && i < job->data->n_rows; i++) {
         job->order[i] = i;
@@ -286,7 +288,8 @@ begin_job(struct job *job)
             return false;
         }
     }
-    return job->resident == NULL || nnf_batch_load(&job->plan, &job->crew, &all);
+    return job->resident == NULL ||
+           nnf_batch_load(&job->plan, &job->crew, &all, job->resident);
 }
 
 void
@@ -295,7 +298,6 @@ nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
           void *moments, void *best_parameters, void *workspace)
 {
     struct job job = {.training = training,
-                      .data = data,
                       .parameters = parameters,
                       .moments = moments,
                       .best_parameters = best_parameters};
@@ -304,7 +306,7 @@ nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
     training->n_epochs = 0;
     training->first_bad_epoch = 0;
     training->stop = NNF_STOP_ASKED;
-    plan_job(&job, net, kernels, training, data->n_rows, &arena);
+    plan_job(&job, net, kernels, training, data, &arena);
     nnf_crew_begin(&job.crew, kernels, &training->poll);
     if (begin_job(&job)) {
         while (run_epoch(&job) && training->n_epochs < training->max_epochs) {

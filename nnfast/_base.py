@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import Tags, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from . import _core, _lbfgs, _parameters, _stochastic, _threads
@@ -27,7 +27,7 @@ from ._constraints import (
     hidden_activations,
     hidden_widths,
 )
-from ._data import Data, cast
+from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._initialization import initialize
 from ._private_views import PrivateViews
 from ._scikit_learn import check_sample_weight, fit_context, validate_data, warn
@@ -117,8 +117,9 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The input data. float32 is trained in float32, all else in float64.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data. float32 is trained in float32, all else in float64. CSR is
+            trained as it is, CSC is turned into CSR; neither is ever made dense.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The target values (class labels in classification, real numbers in
@@ -185,20 +186,20 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
 
     def _validate_input(
         self, X: Any, y: Any, sample_weight: Any, theta: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    ) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """Arrays of a new network's type, X's own, or of that of θ to go on from."""
         X, y = validate_data(
             self,
             X,
             y,
-            accept_sparse=False,
+            accept_sparse=("csr", "csc"),
             multi_output=True,
             y_numeric=isinstance(self, RegressorMixin),
             dtype=(np.float64, np.float32) if theta is None else theta.dtype,
             order="C",
             reset=theta is None,
         )
-        X = np.require(X, requirements=["C", "A"])
+        X = cast_inputs(X, X.dtype)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y)
             warn(
@@ -259,10 +260,13 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         """Run the solver from θ, which it may overwrite."""
         net = self._network(widths, self.out_activation_, *self._network_loss())
         count_threads = partial(
-            _threads.count, self.n_jobs, widths, passes=_threads.PASSES_OF_A_STEP
+            _threads.count,
+            self.n_jobs,
+            (mean_width(data.X), *widths[1:]),
+            passes=_threads.PASSES_OF_A_STEP,
         )
         if self.solver == "lbfgs":
-            n_threads = count_threads(len(data.X))
+            n_threads = count_threads(data.n_rows)
             theta, attributes = _lbfgs.minimize(self, net, theta, data, n_threads)
             # There are no moments to go on from.
             t = getattr(self, "t_", 0) if resume else 0
@@ -343,6 +347,11 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         if "_parameters" in state:
             self._adopt(self._parameters, self._widths)
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     # ---- predicting ----
 
     def _network(
@@ -355,7 +364,7 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         """The network's outputs, with another activation of the last layer if given."""
         check_is_fitted(self)
         theta, widths = self._theta(), self._fitted_widths()
-        X = validate_data(self, X, accept_sparse=False, order="C", reset=False)
+        X = validate_data(self, X, accept_sparse=("csr", "csc"), order="C", reset=False)
         # The type that X @ coefs_ has in NumPy, of the two that the core knows.
         single = np.result_type(X.dtype, theta.dtype) == np.float32
         dtype = np.dtype(np.float32 if single else np.float64)
@@ -363,8 +372,9 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         # Any loss that the output allows will do: prediction does not read it.
         loss = "brier" if output == "softmax" else "squared_error"
         net = self._network(widths, output, loss)
-        result = np.empty((len(X), widths[-1]), dtype)
-        n_threads = _threads.count(self.n_jobs, widths, len(X))
-        theta, X = cast(theta, dtype, "coefs_"), cast(X, dtype, "X")
-        net.predict(theta, X, result, n_threads=n_threads)
+        theta, X = cast(theta, dtype, "coefs_"), cast_inputs(X, dtype)
+        result = np.empty((X.shape[0], widths[-1]), dtype)
+        work_widths = (mean_width(X), *widths[1:])
+        n_threads = _threads.count(self.n_jobs, work_widths, X.shape[0])
+        net.predict(theta, input_arrays(X), result, n_threads=n_threads)
         return result

@@ -13,6 +13,13 @@ import numpy as np
 
 _Real = np.ndarray[Any, np.dtype[np.float32 | np.float64]]
 
+# A matrix: an array, or the parts of one in CSR: the stored values, their columns, and
+# where each row starts among them (one entry more than there are rows).
+_CSR = tuple[
+    _Real, np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]
+]
+_Matrix = _Real | _CSR
+
 activations: tuple[str, ...]
 """Names of the activations that a hidden layer can have."""
 
@@ -56,7 +63,7 @@ class Net:
     def predict(
         self,
         parameters: _Real,
-        X: _Real,
+        X: _Matrix,
         out: _Real,
         n_threads: int = 1,
         isa: str | None = None,
@@ -68,7 +75,7 @@ class Net:
     def gradient(
         self,
         parameters: _Real,
-        X: _Real,
+        X: _Matrix,
         y: np.ndarray,
         sample_weight: _Real | None,
         alpha: float,
@@ -85,12 +92,12 @@ class Net:
         self,
         parameters: _Real,
         moments: _Real,
-        X: _Real,
+        X: _Matrix,
         y: np.ndarray,
         sample_weight: _Real | None,
         settings: dict[str, Any],
         state: dict[str, Any],
-        validation: tuple[_Real, np.ndarray, _Real | None] | None = None,
+        validation: tuple[_Matrix, np.ndarray, _Real | None] | None = None,
         best_parameters: _Real | None = None,
         bit_generator: Any | None = None,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,

@@ -34,13 +34,14 @@ def minimize(
     from scipy.optimize import minimize
 
     gradient = np.empty_like(theta)
+    X, y, sample_weight = data.arrays()
 
     def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
         value = net.gradient(
             np.ascontiguousarray(point, dtype=theta.dtype),
-            data.X,
-            data.y,
-            data.weight,
+            X,
+            y,
+            sample_weight,
             float(estimator.alpha),
             gradient,
             n_threads=n_threads,

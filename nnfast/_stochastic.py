@@ -147,11 +147,11 @@ def train(
     if dropout is not None:
         optimizer.draw_dropout_seed(random_state)
 
-    batch_size = _batch_size(estimator.batch_size, len(data.X))
+    batch_size = _batch_size(estimator.batch_size, data.n_rows)
     result = net.train(
         theta,
         optimizer.moments,
-        *data,
+        *data.arrays(),
         settings={
             **optimizer.settings(),
             "alpha": float(estimator.alpha),
@@ -165,7 +165,7 @@ def train(
             "advance_generator": _caller_sees(estimator.random_state),
         },
         state={**optimizer.state(), **before.state()},
-        validation=held_out,
+        validation=None if held_out is None else held_out.arrays(),
         best_parameters=best,
         bit_generator=random_state._bit_generator if estimator.shuffle else None,
         on_epoch=_reporter(estimator) if estimator.verbose else None,
@@ -271,7 +271,7 @@ def _split(
     from sklearn.model_selection import train_test_split
 
     training, held_out = train_test_split(
-        np.arange(len(data.X)),
+        np.arange(data.n_rows),
         random_state=random_state,
         test_size=estimator.validation_fraction,
         stratify=estimator._stratify(data.y),

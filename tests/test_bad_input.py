@@ -64,11 +64,11 @@ DATA = {
     "ragged X": ([[1, 2], [1]], t[:2], ValueError, "inhomogeneous|sequence"),
     "no rows": (X[:0], t[:0], ValueError, "Found array with 0 sample"),
     "no columns": (X[:, :0], t, ValueError, "Found array with 0 feature"),
-    "sparse X": (
-        sparse.csr_array(X),
+    "NaN in a sparse X": (
+        sparse.csr_array(np.where(X > 2, np.nan, X)),
         t,
-        TypeError,
-        "Sparse data was passed for X, but dense data is required",
+        ValueError,
+        "Input X contains NaN",
     ),
     "None for X": (None, t, ValueError, "Expected 2D array, got scalar|dtype"),
     "None for y": (X, None, ValueError, "requires y to be passed"),
@@ -176,7 +176,7 @@ def test_prediction(method):
         (X[0], ValueError, "Expected 2D array"),
         (X[:0], ValueError, "Found array with 0 sample"),
         (with_value(X, np.nan), ValueError, "Input X contains NaN"),
-        (sparse.csr_array(X), TypeError, "Sparse data was passed for X"),
+        (sparse.csr_array(X[:, :2]), ValueError, "X has 2 features, but"),
     ):
         refused(network, error, words, data, method=method)
 

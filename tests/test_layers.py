@@ -14,19 +14,21 @@ LAYERS = """
     py/module
     py/net_type py/training
     py/detached py/epochs
-    py/core
+    py/core py/rows
     py/arrays py/fields
     evaluate train
     optim score
     batch
     pass
+    sparse
+    span
     crew plan
     net settings
     loss
     activation threads
     dispatch
     kernels/kernels
-    kernels/blocks kernels/dense kernels/losses kernels/rows
+    kernels/blocks kernels/dense kernels/losses kernels/rows kernels/sparse
     kernels/activations kernels/dropout kernels/gemm kernels/updates
     kernels/math kernels/shuffles
     kernels/vector

@@ -11,6 +11,7 @@
 #include "dropout.h"
 #include "losses.h"
 #include "rows.h"
+#include "sparse.h"
 #include "updates.h"
 
 #define TEXT_(x) #x
@@ -56,6 +57,8 @@ const struct nnf_kernels TABLE = {
     .dense_backward = dense_backward,
     .weight_gradient = weight_gradient,
     .bias_gradient = bias_gradient,
+    .sparse_forward = sparse_forward,
+    .sparse_gradient = sparse_gradient,
 
     .activations =
         {

@@ -14,6 +14,7 @@ nnf_arrays_import(void)
 static const char *const element_names[] = {
     [ELEMENT_FLOAT32] = "float32",
     [ELEMENT_FLOAT64] = "float64",
+    [ELEMENT_INT32] = "int32",
     [ELEMENT_INT64] = "int64",
     [ELEMENT_ANY_REAL] = "float32 or float64",
 };
@@ -28,6 +29,8 @@ is_element(PyArrayObject *array, enum element element)
         return type == NPY_FLOAT32;
     case ELEMENT_FLOAT64:
         return type == NPY_FLOAT64;
+    case ELEMENT_INT32:
+        return PyArray_EquivTypenums(type, NPY_INT32);
     case ELEMENT_INT64:
         return PyArray_EquivTypenums(type, NPY_INT64);
     default:
@@ -129,6 +132,12 @@ nnf_array_get(PyObject *object, const struct array_demand *demand, struct array 
         }
     }
     return 0;
+}
+
+enum element
+nnf_element_of(enum nnf_real real)
+{
+    return real == NNF_FLOAT64 ? ELEMENT_FLOAT64 : ELEMENT_FLOAT32;
 }
 
 bool

@@ -14,7 +14,13 @@
 
 #include "../nnfast.h"
 
-enum element { ELEMENT_FLOAT32, ELEMENT_FLOAT64, ELEMENT_INT64, ELEMENT_ANY_REAL };
+enum element {
+    ELEMENT_FLOAT32,
+    ELEMENT_FLOAT64,
+    ELEMENT_INT32,
+    ELEMENT_INT64,
+    ELEMENT_ANY_REAL
+};
 
 #define ANY_LENGTH SIZE_MAX
 
@@ -42,6 +48,9 @@ int nnf_arrays_import(void);
  * ValueError that names the argument, what was expected and what came. */
 int nnf_array_get(PyObject *object, const struct array_demand *demand,
                   struct array *array);
+
+/* What arrays of that type hold. */
+enum element nnf_element_of(enum nnf_real real);
 
 /* True when object is an array with that many dimensions. */
 bool nnf_array_has_ndim(PyObject *object, int ndim);

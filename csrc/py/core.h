@@ -30,16 +30,6 @@ extern PyType_Spec nnf_net_spec;
 const struct nnf_kernels *nnf_net_kernels(NetObject *self, PyObject *isa,
                                           enum nnf_real real);
 
-/* The rows that X, y and sample_weight describe. Arrays are borrowed. */
-struct rows {
-    struct array X, y, sample_weight;
-    struct nnf_data data;
-};
-
-/* names: what to call the three in messages. */
-int nnf_net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
-                     enum nnf_real real, const char *const names[3], struct rows *rows);
-
 /* Net.train, in training.c. */
 PyObject *nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs);
 

@@ -7,6 +7,7 @@
 #include <float.h>
 
 #include "fields.h"
+#include "rows.h"
 
 /* The value. */
 
@@ -153,12 +154,6 @@ nnf_net_kernels(NetObject *self, PyObject *isa, enum nnf_real real)
     return kernels;
 }
 
-static enum element
-element_of(enum nnf_real real)
-{
-    return real == NNF_FLOAT64 ? ELEMENT_FLOAT64 : ELEMENT_FLOAT32;
-}
-
 static int
 get_parameters(NetObject *self, PyObject *object, bool writable, struct array *array)
 {
@@ -166,57 +161,6 @@ get_parameters(NetObject *self, PyObject *object, bool writable, struct array *a
         "parameters", ELEMENT_ANY_REAL, 1, {nnf_net_size(&self->net), 1}, writable};
 
     return nnf_array_get(object, &demand, array);
-}
-
-int
-nnf_net_get_rows(NetObject *self, PyObject *X, PyObject *y, PyObject *sample_weight,
-                 enum nnf_real real, const char *const names[3], struct rows *rows)
-{
-    size_t inputs = self->net.widths[0];
-    size_t outputs = self->net.widths[self->net.n_layers];
-    enum element element = element_of(real);
-    struct array_demand demand = {names[0], element, 2, {ANY_LENGTH, inputs}, false};
-    bool softmax = self->net.activations[self->net.n_layers - 1] == NNF_SOFTMAX;
-    const char *flaw;
-
-    *rows = (struct rows){0};
-    if (nnf_array_get(X, &demand, &rows->X) < 0) {
-        return -1;
-    }
-    rows->data.n_rows = demand.shape[0] = rows->X.shape[0];
-    rows->data.inputs = rows->X.data;
-
-    demand.name = names[1];
-    demand.shape[1] = outputs;
-    if (softmax && nnf_array_has_ndim(y, 1)) {
-        demand.element = ELEMENT_INT64;
-        demand.ndim = 1;
-    }
-    if (nnf_array_get(y, &demand, &rows->y) < 0) {
-        return -1;
-    }
-    if (demand.ndim == 1) {
-        rows->data.labels = rows->y.data;
-    }
-    else {
-        rows->data.targets = rows->y.data;
-    }
-    if (sample_weight != Py_None) {
-        demand.name = names[2];
-        demand.element = element;
-        demand.ndim = 1;
-        if (nnf_array_get(sample_weight, &demand, &rows->sample_weight) < 0) {
-            return -1;
-        }
-        rows->data.weights = rows->sample_weight.data;
-    }
-    flaw = nnf_data_check(&self->net, &rows->data);
-    if (flaw != NULL) {
-        PyErr_Format(PyExc_ValueError, "%s: %s",
-                     rows->data.n_rows == 0 ? names[0] : names[1], flaw);
-        return -1;
-    }
-    return 0;
 }
 
 /* Not given is one thread. */
@@ -252,9 +196,11 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *parameters_object, *X_object, *out_object;
     PyObject *threads_object = NULL, *isa = Py_None;
     size_t n_threads;
-    struct array parameters, X, out;
-    const struct array *arrays[] = {&parameters, &X, &out};
-    struct array_demand demand = {"X", ELEMENT_ANY_REAL, 2, {ANY_LENGTH, 0}, false};
+    struct array parameters, out;
+    struct rows rows;
+    const struct array *arrays[] = {&parameters, &out, &rows.X, &rows.columns,
+                                    &rows.row_starts};
+    struct array_demand demand = {"out", ELEMENT_ANY_REAL, 2, {0, 0}, true};
     const struct nnf_kernels *kernels;
     struct detached detached;
     const struct nnf_poll poll = {nnf_detached_poll, &detached};
@@ -266,31 +212,27 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
         get_parameters(self, parameters_object, false, &parameters) < 0) {
         return NULL;
     }
-    demand.element = element_of(parameters.real);
-    demand.shape[1] = net->widths[0];
-    if (nnf_array_get(X_object, &demand, &X) < 0) {
+    if (nnf_rows_get_inputs(net, X_object, parameters.real, ROWS_TRAINING, &rows) < 0) {
         return NULL;
     }
-    demand = (struct array_demand){"out",
-                                   element_of(parameters.real),
-                                   2,
-                                   {X.shape[0], net->widths[net->n_layers]},
-                                   true};
+    demand.element = nnf_element_of(parameters.real);
+    demand.shape[0] = rows.data.n_rows;
+    demand.shape[1] = net->widths[net->n_layers];
     if (nnf_array_get(out_object, &demand, &out) < 0 ||
-        nnf_arrays_check_overlap(arrays, 3) < 0 ||
+        nnf_arrays_check_overlap(arrays, 5) < 0 ||
         (kernels = nnf_net_kernels(self, isa, parameters.real)) == NULL) {
         return NULL;
     }
-    if (X.shape[0] == 0) {
+    if (rows.data.n_rows == 0) {
         Py_RETURN_NONE;
     }
     if (nnf_detached_begin(&detached,
-                           nnf_predict_workspace(net, kernels, X.shape[0], n_threads),
+                           nnf_predict_workspace(net, kernels, &rows.data, n_threads),
                            NULL) < 0) {
         return NULL;
     }
-    nnf_predict(net, kernels, parameters.data, X.shape[0], X.data, out.data, n_threads,
-                &poll, detached.workspace);
+    nnf_predict(net, kernels, parameters.data, &rows.data, out.data, n_threads, &poll,
+                detached.workspace);
     return nnf_detached_end(&detached) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -300,7 +242,6 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
     static char *keywords[] = {"parameters",    "X",     "y",
                                "sample_weight", "alpha", "gradient",
                                "n_threads",     "isa",   NULL};
-    static const char *const names[] = {"X", "y", "sample_weight"};
     NetObject *self = (NetObject *)object;
     PyObject *parameters_object, *X, *y, *sample_weight, *gradient_object;
     PyObject *alpha_object, *threads_object = NULL, *isa = Py_None;
@@ -308,7 +249,8 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
     size_t n_threads;
     struct array parameters, gradient;
     struct rows rows;
-    const struct array *arrays[] = {&parameters, &gradient, &rows.X, &rows.y,
+    const struct array *arrays[] = {&parameters,        &gradient,        &rows.X,
+                                    &rows.columns,      &rows.row_starts, &rows.y,
                                     &rows.sample_weight};
     struct array_demand demand = {
         "gradient", ELEMENT_ANY_REAL, 1, {nnf_net_size(&self->net), 1}, true};
@@ -324,17 +266,17 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
         get_parameters(self, parameters_object, false, &parameters) < 0) {
         return NULL;
     }
-    demand.element = element_of(parameters.real);
+    demand.element = nnf_element_of(parameters.real);
     if (nnf_array_get(gradient_object, &demand, &gradient) < 0 ||
-        nnf_net_get_rows(self, X, y, sample_weight, parameters.real, names, &rows) <
-            0 ||
-        nnf_arrays_check_overlap(arrays, 5) < 0 ||
+        nnf_rows_get(&self->net, X, y, sample_weight, parameters.real, ROWS_TRAINING,
+                     &rows) < 0 ||
+        nnf_arrays_check_overlap(arrays, 7) < 0 ||
         (kernels = nnf_net_kernels(self, isa, parameters.real)) == NULL) {
         return NULL;
     }
     if (nnf_detached_begin(
             &detached,
-            nnf_gradient_workspace(&self->net, kernels, rows.data.n_rows, n_threads),
+            nnf_gradient_workspace(&self->net, kernels, &rows.data, n_threads),
             NULL) < 0) {
         return NULL;
     }

@@ -5,6 +5,7 @@
 #include "core.h"
 #include "epochs.h"
 #include "fields.h"
+#include "rows.h"
 
 #include <numpy/random/bitgen.h>
 
@@ -83,10 +84,8 @@ struct buffers {
 static int
 get_validation(const struct arguments *a, size_t size, struct buffers *b)
 {
-    static const char *const names[] = {"validation X", "validation y",
-                                        "validation sample_weight"};
-    struct array_demand demand = {
-        "best_parameters", ELEMENT_FLOAT32, 1, {size, 1}, true};
+    const struct array_demand demand = {
+        "best_parameters", nnf_element_of(b->parameters.real), 1, {size, 1}, true};
     PyObject *X, *y, *sample_weight;
 
     if (!PyTuple_Check(a->validation) ||
@@ -95,39 +94,43 @@ get_validation(const struct arguments *a, size_t size, struct buffers *b)
                         "validation must be None or a tuple (X, y, sample_weight)");
         return -1;
     }
-    if (b->parameters.real == NNF_FLOAT64) {
-        demand.element = ELEMENT_FLOAT64;
-    }
     if (nnf_array_get(a->best_parameters, &demand, &b->best_parameters) < 0) {
         return -1;
     }
-    return nnf_net_get_rows(a->self, X, y, sample_weight, b->parameters.real, names,
-                            &b->validation);
+    return nnf_rows_get(&a->self->net, X, y, sample_weight, b->parameters.real,
+                        ROWS_VALIDATION, &b->validation);
 }
 
 static int
 get_buffers(const struct arguments *a, enum nnf_solver solver, struct buffers *b)
 {
-    static const char *const names[] = {"X", "y", "sample_weight"};
     size_t size = nnf_net_size(&a->self->net);
     struct array_demand demand = {"parameters", ELEMENT_ANY_REAL, 1, {size, 1}, true};
-    const struct array *arrays[] = {
-        &b->parameters,   &b->moments,      &b->best_parameters,
-        &b->rows.X,       &b->rows.y,       &b->rows.sample_weight,
-        &b->validation.X, &b->validation.y, &b->validation.sample_weight};
+    const struct array *arrays[] = {&b->parameters,
+                                    &b->moments,
+                                    &b->best_parameters,
+                                    &b->rows.X,
+                                    &b->rows.columns,
+                                    &b->rows.row_starts,
+                                    &b->rows.y,
+                                    &b->rows.sample_weight,
+                                    &b->validation.X,
+                                    &b->validation.columns,
+                                    &b->validation.row_starts,
+                                    &b->validation.y,
+                                    &b->validation.sample_weight};
 
     if (nnf_array_get(a->parameters, &demand, &b->parameters) < 0) {
         return -1;
     }
     demand = (struct array_demand){"moments",
-                                   b->parameters.real == NNF_FLOAT64 ? ELEMENT_FLOAT64
-                                                                     : ELEMENT_FLOAT32,
+                                   nnf_element_of(b->parameters.real),
                                    2,
                                    {nnf_solver_moments(solver), size},
                                    true};
     if (nnf_array_get(a->moments, &demand, &b->moments) < 0 ||
-        nnf_net_get_rows(a->self, a->X, a->y, a->sample_weight, b->parameters.real,
-                         names, &b->rows) < 0) {
+        nnf_rows_get(&a->self->net, a->X, a->y, a->sample_weight, b->parameters.real,
+                     ROWS_TRAINING, &b->rows) < 0) {
         return -1;
     }
     if (a->validation != Py_None && get_validation(a, size, b) < 0) {
@@ -238,7 +241,7 @@ read_arguments(struct call *call)
     if (a->validation != Py_None) {
         training->validation = &call->buffers.validation.data;
     }
-    flaw = nnf_training_check(net, training);
+    flaw = nnf_training_check(net, &call->buffers.rows.data, training);
     if (flaw != NULL) {
         PyErr_SetString(PyExc_ValueError, flaw);
         return -1;
@@ -285,7 +288,7 @@ run(struct call *call)
     if (kernels == NULL) {
         return NULL;
     }
-    size = nnf_train_workspace(net, kernels, &call->training, b->rows.data.n_rows);
+    size = nnf_train_workspace(net, kernels, &call->training, &b->rows.data);
     if (nnf_detached_begin(&call->epochs.detached, size, call->generator.lock) < 0) {
         return NULL;
     }

@@ -82,7 +82,7 @@ is_stopped(const struct nnf_kernels *kernels, struct nnf_training training, size
     float parameters[2] = {0}, moments[2] = {0};
     const struct nnf_data data = {
         .n_rows = rows, .inputs = zeros, .targets = zeros, .weights = weights};
-    void *workspace = take(nnf_train_workspace(&net, kernels, &training, rows));
+    void *workspace = take(nnf_train_workspace(&net, kernels, &training, &data));
 
     nnf_train(&net, kernels, &training, &data, parameters, moments, NULL, workspace);
     free(workspace);
@@ -106,6 +106,53 @@ polls_come(const struct nnf_kernels *kernels)
     training.n_threads = 1;
     check(is_stopped(kernels, training, 64, none), "and where every batch is skipped");
     free(none);
+}
+
+/* The same for sparse rows: without entries, and so long that two are a while's work. */
+static void
+polls_come_between_sparse_rows(const struct nnf_kernels *kernels)
+{
+    enum { WIDTH = 100, INPUTS = 1000, ROWS = 4, ENTRIES = 4000000 };
+    const struct nnf_net net = {
+        .n_layers = 1,
+        .widths = (const size_t[]){INPUTS, WIDTH},
+        .activations = (const enum nnf_activation[]){NNF_IDENTITY},
+        .loss = NNF_SQUARED_ERROR,
+    };
+    const size_t size = nnf_net_size(&net) * sizeof(float);
+    float *parameters = take(size), *moments = take(size);
+    float *targets = take(ROWS * WIDTH * sizeof *targets);
+    float *values = take(ENTRIES * sizeof *values);
+    int32_t *columns = take(ENTRIES * sizeof *columns);
+    int64_t starts[ROWS + 1] = {0};
+    struct counter counter = {.wanted = 3};
+    struct nnf_training training = training_of(&counter);
+    struct nnf_data data = {
+        .n_rows = ROWS,
+        .inputs = values,
+        .row_starts = starts,
+        .columns = columns,
+        .n_stored = ENTRIES,
+        .targets = targets,
+    };
+    void *workspace = take(nnf_train_workspace(&net, kernels, &training, &data));
+
+    check(nnf_data_check(&net, &data) == NULL, "rows without entries are allowed");
+    nnf_train(&net, kernels, &training, &data, parameters, moments, NULL, workspace);
+    check(training.stop == NNF_STOP_ASKED, "poll comes where no row has an entry");
+
+    counter = (struct counter){.wanted = 1};
+    training.n_updates = 0;
+    starts[1] = ENTRIES / 2;
+    starts[2] = starts[3] = starts[4] = ENTRIES;
+    nnf_train(&net, kernels, &training, &data, parameters, moments, NULL, workspace);
+    check(training.n_updates == 0, "and between rows that are long");
+    free(workspace);
+    free(columns);
+    free(values);
+    free(targets);
+    free(moments);
+    free(parameters);
 }
 
 /* Wherever in a fit poll says stop, after its last step too, the fit says so. */
@@ -136,12 +183,12 @@ null_polls_are_not_called(const struct nnf_kernels *kernels)
     float *parameters = take(nnf_net_size(&net) * sizeof *parameters);
     float *inputs = take((size_t)WIDTH * ROWS * sizeof *inputs);
     float *outputs = take(ROWS * sizeof *outputs);
-    void *workspace = take(nnf_predict_workspace(&net, kernels, ROWS, 1));
+    const struct nnf_data data = {.n_rows = ROWS, .inputs = inputs};
+    void *workspace = take(nnf_predict_workspace(&net, kernels, &data, 1));
 
-    check(nnf_predict(&net, kernels, parameters, ROWS, inputs, outputs, 1, NULL,
-                      workspace),
+    check(nnf_predict(&net, kernels, parameters, &data, outputs, 1, NULL, workspace),
           "no poll at all");
-    check(nnf_predict(&net, kernels, parameters, ROWS, inputs, outputs, 1, &no_function,
+    check(nnf_predict(&net, kernels, parameters, &data, outputs, 1, &no_function,
                       workspace),
           "a poll without a function");
     free(workspace);
@@ -169,15 +216,18 @@ sizes_overflow_to_zero(const struct nnf_kernels *kernels)
     struct counter counter = {.wanted = 1};
     struct nnf_training training = training_of(&counter);
     const struct nnf_bits bits = {NULL, NULL};
+    struct nnf_data data = {.n_rows = SIZE_MAX / 4};
 
     training.shuffle = &bits;
-    check(nnf_train_workspace(&tiny, kernels, &training, SIZE_MAX / 4) == 0,
+    check(nnf_train_workspace(&tiny, kernels, &training, &data) == 0,
           "an order of so many rows");
     training.batch_size = SIZE_MAX;
-    check(nnf_train_workspace(&tiny, kernels, &training, SIZE_MAX / 64) > 0,
+    data.n_rows = SIZE_MAX / 64;
+    check(nnf_train_workspace(&tiny, kernels, &training, &data) > 0,
           "a batch of so many rows is streamed");
+    data.n_rows = 10;
     check(nnf_net_check(&vast) == NULL, "a network that memory could address");
-    check(nnf_gradient_workspace(&vast, kernels, 10, 1) > 0, "and its workspace");
+    check(nnf_gradient_workspace(&vast, kernels, &data, 1) > 0, "and its workspace");
 }
 
 int
@@ -189,6 +239,7 @@ main(void)
 
         if (kernels != NULL) {
             polls_come(kernels);
+            polls_come_between_sparse_rows(kernels);
             stops_are_told(kernels);
             null_polls_are_not_called(kernels);
             sizes_overflow_to_zero(kernels);

@@ -3,9 +3,10 @@
  * Random networks on every instruction set of this CPU, for the sanitizers to watch.
  *
  * Widths, rows and batches fall on both sides of every vector and tile; all
- * activations, losses and solvers take part. Arrays have no alignment but their
- * type's and end where their last number does. The facts: gradients agree with those
- * of the baseline, and three threads give the same bits as one.
+ * activations, losses and solvers take part; every third X is sparse. Arrays have no
+ * alignment but their type's and end where their last number does. The facts: gradients
+ * agree with those of the baseline on the dense X, and three threads give the same bits
+ * as one.
  */
 #include "nnfast.h"
 
@@ -31,7 +32,7 @@ check(bool fact, const char *what, int number, const char *isa, enum nnf_real re
 
 /* Memory: one list, emptied after each case. */
 
-static void *blocks[256];
+static void *blocks[512];
 static size_t n_blocks;
 
 static void *
@@ -124,6 +125,7 @@ struct sample {
     struct nnf_net net;
     size_t n_rows;
     int64_t *labels;
+    bool sparse;
 };
 
 /* A network that passes its own check, drawn anew until one does. */
@@ -144,6 +146,7 @@ draw_sample(struct sample *s)
         }
     } while (nnf_net_check(&s->net) != NULL);
 
+    s->sparse = s->number % 3 == 0;
     s->n_rows = 1 + below(&s->seed, below(&s->seed, 2) ? 20 : MAX_ROWS);
     s->labels = NULL;
     if (s->activations[s->net.n_layers - 1] == NNF_SOFTMAX) {
@@ -154,37 +157,108 @@ draw_sample(struct sample *s)
     }
 }
 
+/* Where an X that may be sparse holds no number. */
+static bool
+is_hole(uint64_t *seed)
+{
+    return below(seed, 3) > 0;
+}
+
+static void *
+dense_inputs(const struct sample *s, enum nnf_real real)
+{
+    const size_t n = s->n_rows * s->widths[0];
+    const size_t size = real == NNF_FLOAT32 ? sizeof(float) : sizeof(double);
+    char *x = numbers(real, n, 1, -1, 1);
+    uint64_t seed = s->seed;
+
+    for (size_t i = 0; s->sparse && i < n; i++) {
+        if (is_hole(&seed)) {
+            memset(x + i * size, 0, size);
+        }
+    }
+    return x;
+}
+
+/* The same X as a CSR matrix, each row from its last column to its first. */
+static void
+make_sparse(const struct sample *s, enum nnf_real real, struct nnf_data *data)
+{
+    const size_t n = s->n_rows, d = s->widths[0];
+    const size_t size = real == NNF_FLOAT32 ? sizeof(float) : sizeof(double);
+    const char *x = data->inputs;
+    int64_t *starts = array(n + 1, sizeof *starts);
+    uint64_t seed = s->seed;
+    size_t stored = 0, k = 0;
+    int32_t *columns;
+    char *values;
+
+    for (size_t i = 0; i < n * d; i++) {
+        stored += !is_hole(&seed);
+    }
+    columns = array(stored, sizeof *columns);
+    values = array(stored, size);
+    seed = s->seed;
+    for (size_t i = 0; i < n; i++) {
+        const size_t start = k;
+
+        starts[i] = (int64_t)k;
+        for (size_t c = 0; c < d; c++) {
+            if (!is_hole(&seed)) {
+                memmove(columns + start + 1, columns + start,
+                        (k - start) * sizeof *columns);
+                memmove(values + (start + 1) * size, values + start * size,
+                        (k - start) * size);
+                columns[start] = (int32_t)c;
+                memcpy(values + start * size, x + (i * d + c) * size, size);
+                k++;
+            }
+        }
+    }
+    starts[n] = (int64_t)k;
+    data->inputs = values;
+    data->row_starts = starts;
+    data->columns = columns;
+    data->n_stored = stored;
+    check(nnf_inputs_check(&s->net, data) == NULL, "a sparse X is allowed", s->number,
+          "any", real);
+}
+
 static struct nnf_data
-data_of(const struct sample *s, enum nnf_real real)
+data_of(const struct sample *s, enum nnf_real real, bool sparse)
 {
     const size_t n = s->n_rows, h = s->widths[s->net.n_layers];
+    struct nnf_data data;
     void *targets = s->labels == NULL ? numbers(real, n * h, 2, 0, 1) : NULL;
 
     if (s->labels == NULL && s->net.loss == NNF_LOG_LOSS) {
         round_all(real, n * h, targets);
     }
-    return (struct nnf_data){
+    data = (struct nnf_data){
         .n_rows = n,
-        .inputs = numbers(real, n * s->widths[0], 1, -1, 1),
+        .inputs = dense_inputs(s, real),
         .targets = targets,
         .labels = s->labels,
         .weights = s->number % 2 ? numbers(real, n, 3, 0, 2) : NULL,
     };
+    if (sparse) {
+        make_sparse(s, real, &data);
+    }
+    return data;
 }
 
 static void *
 gradient(const struct sample *s, const struct nnf_kernels *kernels, enum nnf_real real,
-         size_t n_threads)
+         bool sparse, size_t n_threads)
 {
     const size_t n = nnf_net_size(&s->net);
-    const struct nnf_data data = data_of(s, real);
+    const struct nnf_data data = data_of(s, real, sparse);
     void *g = numbers(real, n, 0, 0, 1);
     double objective;
 
-    nnf_gradient(
-        &s->net, kernels, numbers(real, n, 4, -0.5f, 0.5f), &data, 0.1, g, &objective,
-        n_threads, NULL,
-        workspace(nnf_gradient_workspace(&s->net, kernels, s->n_rows, n_threads)));
+    nnf_gradient(&s->net, kernels, numbers(real, n, 4, -0.5f, 0.5f), &data, 0.1, g,
+                 &objective, n_threads, NULL,
+                 workspace(nnf_gradient_workspace(&s->net, kernels, &data, n_threads)));
     return g;
 }
 
@@ -192,12 +266,12 @@ static void *
 outputs(const struct sample *s, const struct nnf_kernels *kernels, enum nnf_real real,
         size_t n_threads)
 {
-    const size_t n = s->n_rows, h = s->widths[s->net.n_layers];
-    void *p = numbers(real, n * h, 0, 0, 1);
+    const struct nnf_data data = data_of(s, real, s->sparse);
+    void *p = numbers(real, s->n_rows * s->widths[s->net.n_layers], 0, 0, 1);
 
     nnf_predict(&s->net, kernels, numbers(real, nnf_net_size(&s->net), 4, -0.5f, 0.5f),
-                n, numbers(real, n * s->widths[0], 1, -1, 1), p, n_threads, NULL,
-                workspace(nnf_predict_workspace(&s->net, kernels, n, n_threads)));
+                &data, p, n_threads, NULL,
+                workspace(nnf_predict_workspace(&s->net, kernels, &data, n_threads)));
     return p;
 }
 
@@ -208,7 +282,7 @@ trained(const struct sample *s, const struct nnf_kernels *kernels, enum nnf_real
 {
     static const double rates[MAX_LAYERS - 1] = {0.3, 0.3};
     const size_t n = nnf_net_size(&s->net);
-    const struct nnf_data data = data_of(s, real);
+    const struct nnf_data data = data_of(s, real, s->sparse);
     uint64_t seed = s->seed;
     struct nnf_training training = {
         .solver = (enum nnf_solver)below(&seed, NNF_SOLVERS),
@@ -231,11 +305,11 @@ trained(const struct sample *s, const struct nnf_kernels *kernels, enum nnf_real
     void *theta = numbers(real, n, 4, -0.5f, 0.5f);
 
     nnf_training_begin(&training);
-    check(nnf_training_check(&s->net, &training) == NULL, "the settings are allowed",
-          s->number, nnf_kernels_isa(kernels), real);
+    check(nnf_training_check(&s->net, &data, &training) == NULL,
+          "the settings are allowed", s->number, nnf_kernels_isa(kernels), real);
     nnf_train(&s->net, kernels, &training, &data, theta, numbers(real, 2 * n, 0, 0, 0),
               numbers(real, n, 0, 0, 1),
-              workspace(nnf_train_workspace(&s->net, kernels, &training, s->n_rows)));
+              workspace(nnf_train_workspace(&s->net, kernels, &training, &data)));
     check(training.n_updates > 0, "something was learnt from", s->number,
           nnf_kernels_isa(kernels), real);
     return theta;
@@ -269,13 +343,13 @@ check_sample(const struct sample *s, const char *isa, enum nnf_real real)
     const size_t size = real == NNF_FLOAT32 ? sizeof(float) : sizeof(double);
     const size_t n = nnf_net_size(&s->net), h = s->widths[s->net.n_layers];
     const struct nnf_kernels *kernels = nnf_kernels_find(isa, real);
-    const void *alone = gradient(s, kernels, real, 1);
-    const void *base = gradient(s, nnf_kernels_find("base", real), real, 1);
+    const void *alone = gradient(s, kernels, real, s->sparse, 1);
+    const void *base = gradient(s, nnf_kernels_find("base", real), real, false, 1);
     double tolerance = real == NNF_FLOAT32 ? 4e-6 : 8e-15;
 
     check(difference(real, n, alone, base) < tolerance, "gradients agree", s->number,
           isa, real);
-    check(memcmp(alone, gradient(s, kernels, real, 3), n * size) == 0,
+    check(memcmp(alone, gradient(s, kernels, real, s->sparse, 3), n * size) == 0,
           "three threads: the same gradient", s->number, isa, real);
     check(memcmp(outputs(s, kernels, real, 1), outputs(s, kernels, real, 3),
                  s->n_rows * h * size) == 0,

@@ -147,7 +147,7 @@ static double
 objective(const struct bench *b, const void *theta, void *gradient)
 {
     const struct nnf_net *net = &b->task->net;
-    void *work = allocate(nnf_gradient_workspace(net, b->kernels, ROWS, 1));
+    void *work = allocate(nnf_gradient_workspace(net, b->kernels, &b->data, 1));
     double value = NAN;
 
     check(b,
@@ -218,8 +218,9 @@ train(const struct bench *b, void *theta, size_t max_epochs, size_t n_threads)
     memset(state, 0, moments * n * b->size);
     draw(b, theta, n, 3, 0.5);
     nnf_training_begin(&training);
-    check(b, nnf_training_check(net, &training) == NULL, "the settings act together");
-    work = allocate(nnf_train_workspace(net, b->kernels, &training, ROWS));
+    check(b, nnf_training_check(net, &b->data, &training) == NULL,
+          "the settings act together");
+    work = allocate(nnf_train_workspace(net, b->kernels, &training, &b->data));
     nnf_train(net, b->kernels, &training, &b->data, theta, state, NULL, work);
     free(state);
     free(work);
@@ -231,12 +232,13 @@ predict(const struct bench *b, const void *theta, size_t first, size_t n_rows,
         size_t n_threads, void *outputs)
 {
     const struct nnf_net *net = &b->task->net;
-    const char *inputs = (const char *)b->inputs + first * INPUTS * b->size;
-    void *work = allocate(nnf_predict_workspace(net, b->kernels, n_rows, n_threads));
+    const struct nnf_data data = {
+        .n_rows = n_rows,
+        .inputs = (const char *)b->inputs + first * INPUTS * b->size,
+    };
+    void *work = allocate(nnf_predict_workspace(net, b->kernels, &data, n_threads));
 
-    check(b,
-          nnf_predict(net, b->kernels, theta, n_rows, inputs, outputs, n_threads, NULL,
-                      work),
+    check(b, nnf_predict(net, b->kernels, theta, &data, outputs, n_threads, NULL, work),
           "a prediction that nobody stops is made");
     free(work);
 }

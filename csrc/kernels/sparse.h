@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A sparse row times the weights of a dense layer, and back: W (d × h) in θ's order,
+ * its rows along the lanes. Entries are taken in their order, so a unit's sum does not
+ * depend on which other units are computed with it.
+ */
+#ifndef NNF_KERNELS_SPARSE_H
+#define NNF_KERNELS_SPARSE_H
+
+#include "../kernels.h"
+#include "vector.h"
+
+/* Units that are summed at a time: enough chains of additions to hide their latency. */
+#define SPARSE_VECTORS 4
+
+ALWAYS_INLINE void
+sparse_units(const int vectors, size_t d, size_t h, const struct nnf_entries *x,
+             const real *weights, const real *biases, real *z)
+{
+    const real *values = x->values;
+    vec sum[SPARSE_VECTORS];
+
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        sum[v] = load_u(biases + v * LANES);
+    }
+    for (size_t k = 0; k < x->count; k++) {
+        size_t column = (size_t)x->columns[k];
+
+        if (column < d) {
+            UNROLL
+            for (int v = 0; v < vectors; v++) {
+                sum[v] += values[k] * load_u(weights + column * h + (size_t)v * LANES);
+            }
+        }
+    }
+    UNROLL
+    for (int v = 0; v < vectors; v++) {
+        store_u(z + v * LANES, sum[v]);
+    }
+}
+
+/* The last units, fewer than the lanes. */
+static void
+sparse_last_units(size_t d, size_t h, size_t units, const struct nnf_entries *x,
+                  const real *weights, const real *biases, real *z)
+{
+    const real *values = x->values;
+    vec sum = load_up_to(biases, units);
+
+    for (size_t k = 0; k < x->count; k++) {
+        size_t column = (size_t)x->columns[k];
+
+        if (column < d) {
+            sum += values[k] * load_up_to(weights + column * h, units);
+        }
+    }
+    store_up_to(z, sum, units);
+}
+
+static void
+sparse_forward(size_t d, size_t h, const struct nnf_entries *x, const void *weights,
+               const void *biases, void *z)
+{
+    const real *w = weights, *b = biases;
+    real *to = z;
+    size_t j = 0;
+
+    for (; j + SPARSE_VECTORS * LANES <= h; j += SPARSE_VECTORS * LANES) {
+        sparse_units(SPARSE_VECTORS, d, h, x, w + j, b + j, to + j);
+    }
+    for (; j + LANES <= h; j += LANES) {
+        sparse_units(1, d, h, x, w + j, b + j, to + j);
+    }
+    if (j < h) {
+        sparse_last_units(d, h, h - j, x, w + j, b + j, to + j);
+    }
+}
+
+static void
+sparse_gradient(size_t d, size_t h, const struct nnf_entries *x, const void *delta,
+                size_t first, size_t last, void *gradient)
+{
+    const real *values = x->values, *from = delta;
+
+    for (size_t k = 0; k < x->count; k++) {
+        size_t column = (size_t)x->columns[k], j = first;
+        real *to = (real *)gradient + column * h;
+
+        if (column >= d) {
+            continue;
+        }
+        for (; j + LANES <= last; j += LANES) {
+            store_u(to + j, load_u(to + j) + values[k] * load_u(from + j));
+        }
+        if (j < last) {
+            vec sum = load_up_to(to + j, last - j);
+
+            sum += values[k] * load_up_to(from + j, last - j);
+            store_up_to(to + j, sum, last - j);
+        }
+    }
+}
+
+#endif

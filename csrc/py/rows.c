@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "rows.h"
+
+static const struct {
+    const char *X, *values, *columns, *row_starts, *y, *sample_weight;
+} names[] = {
+    [ROWS_TRAINING] = {"X", "X[0], the values,", "X[1], the columns,",
+                       "X[2], the row starts,", "y", "sample_weight"},
+    [ROWS_VALIDATION] = {"validation X", "validation X[0], the values,",
+                         "validation X[1], the columns,",
+                         "validation X[2], the row starts,", "validation y",
+                         "validation sample_weight"},
+};
+
+static int
+get_dense(const struct nnf_net *net, PyObject *X, enum nnf_real real,
+          enum rows_role role, struct rows *rows)
+{
+    const struct array_demand demand = {
+        names[role].X, nnf_element_of(real), 2, {ANY_LENGTH, net->widths[0]}, false};
+
+    if (nnf_array_get(X, &demand, &rows->X) < 0) {
+        return -1;
+    }
+    rows->data.n_rows = rows->X.shape[0];
+    return 0;
+}
+
+static int
+get_sparse(PyObject *X, enum nnf_real real, enum rows_role role, struct rows *rows)
+{
+    struct array_demand demand = {
+        names[role].values, nnf_element_of(real), 1, {ANY_LENGTH, 1}, false};
+    PyObject *values, *columns, *row_starts;
+
+    if (!PyArg_ParseTuple(X, "OOO", &values, &columns, &row_starts)) {
+        PyErr_Format(PyExc_TypeError,
+                     "%s must be an array or a tuple (values, columns, row_starts)",
+                     names[role].X);
+        return -1;
+    }
+    if (nnf_array_get(values, &demand, &rows->X) < 0) {
+        return -1;
+    }
+    demand.name = names[role].columns;
+    demand.element = ELEMENT_INT32;
+    demand.shape[0] = rows->X.shape[0];
+    if (nnf_array_get(columns, &demand, &rows->columns) < 0) {
+        return -1;
+    }
+    demand.name = names[role].row_starts;
+    demand.element = ELEMENT_INT64;
+    demand.shape[0] = ANY_LENGTH;
+    if (nnf_array_get(row_starts, &demand, &rows->row_starts) < 0) {
+        return -1;
+    }
+    if (rows->row_starts.shape[0] == 0) {
+        PyErr_Format(PyExc_ValueError,
+                     "%s must have one entry more than there are rows", demand.name);
+        return -1;
+    }
+    rows->data.n_rows = rows->row_starts.shape[0] - 1;
+    rows->data.n_stored = rows->X.shape[0];
+    rows->data.columns = rows->columns.data;
+    rows->data.row_starts = rows->row_starts.data;
+    return 0;
+}
+
+int
+nnf_rows_get_inputs(const struct nnf_net *net, PyObject *X, enum nnf_real real,
+                    enum rows_role role, struct rows *rows)
+{
+    const char *flaw;
+
+    *rows = (struct rows){0};
+    if ((PyTuple_Check(X) ? get_sparse(X, real, role, rows)
+                          : get_dense(net, X, real, role, rows)) < 0) {
+        return -1;
+    }
+    rows->data.inputs = rows->X.data;
+    flaw = nnf_inputs_check(net, &rows->data);
+    if (flaw != NULL) {
+        PyErr_Format(PyExc_ValueError, "%s: %s", names[role].X, flaw);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+get_targets(const struct nnf_net *net, PyObject *y, enum nnf_real real,
+            enum rows_role role, struct rows *rows)
+{
+    struct array_demand demand = {names[role].y,
+                                  nnf_element_of(real),
+                                  2,
+                                  {rows->data.n_rows, net->widths[net->n_layers]},
+                                  false};
+    bool softmax = net->activations[net->n_layers - 1] == NNF_SOFTMAX;
+
+    if (softmax && nnf_array_has_ndim(y, 1)) {
+        demand.element = ELEMENT_INT64;
+        demand.ndim = 1;
+    }
+    if (nnf_array_get(y, &demand, &rows->y) < 0) {
+        return -1;
+    }
+    if (demand.ndim == 1) {
+        rows->data.labels = rows->y.data;
+    }
+    else {
+        rows->data.targets = rows->y.data;
+    }
+    return 0;
+}
+
+static int
+get_weights(PyObject *sample_weight, enum nnf_real real, enum rows_role role,
+            struct rows *rows)
+{
+    const struct array_demand demand = {names[role].sample_weight,
+                                        nnf_element_of(real),
+                                        1,
+                                        {rows->data.n_rows, 1},
+                                        false};
+
+    if (sample_weight == Py_None) {
+        return 0;
+    }
+    if (nnf_array_get(sample_weight, &demand, &rows->sample_weight) < 0) {
+        return -1;
+    }
+    rows->data.weights = rows->sample_weight.data;
+    return 0;
+}
+
+int
+nnf_rows_get(const struct nnf_net *net, PyObject *X, PyObject *y,
+             PyObject *sample_weight, enum nnf_real real, enum rows_role role,
+             struct rows *rows)
+{
+    const char *flaw;
+
+    if (nnf_rows_get_inputs(net, X, real, role, rows) < 0 ||
+        get_targets(net, y, real, role, rows) < 0 ||
+        get_weights(sample_weight, real, role, rows) < 0) {
+        return -1;
+    }
+    flaw = nnf_data_check(net, &rows->data);
+    if (flaw != NULL) {
+        PyErr_Format(PyExc_ValueError, "%s: %s",
+                     rows->data.n_rows == 0 ? names[role].X : names[role].y, flaw);
+        return -1;
+    }
+    return 0;
+}
