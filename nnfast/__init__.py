@@ -11,8 +11,8 @@ if find_spec("nnfast._core") is None:
         " with 'pip install -e .' to use it where it lies."
     )
 
-from ._classifier import MLPClassifier
-from ._regressor import MLPRegressor
+from ._mlp_classifier import MLPClassifier
+from ._mlp_regressor import MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor", "__version__"]
 __version__ = version("nnfast")

@@ -80,6 +80,12 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         ------
         ValueError
             When a name is not that of a parameter.
+
+        Examples
+        --------
+        >>> from nnfast import MLPRegressor
+        >>> MLPRegressor().set_params(alpha=0.1, solver="lbfgs")
+        MLPRegressor(alpha=0.1, solver='lbfgs')
         """
         with unchanged_on_failure(self):
             return super().set_params(**params)
@@ -118,7 +124,8 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data. float32 is trained in float32, all else in float64. CSR is
+            The input data. float32 is trained in float32, all else in float64; with
+            ``warm_start=True`` a model that was fitted before keeps its type. CSR is
             trained as it is, CSC is turned into CSR; neither is ever made dense.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -126,7 +133,7 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
             regression).
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights.
+            Weights of the rows; None is one for each.
 
         Returns
         -------
@@ -135,9 +142,25 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError
             When an argument or parameter is not as documented, or training ends in
             weights that are not finite. The estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When ``max_iter`` or ``max_fun`` is reached.
+        UserWarning
+            When Ctrl-C ended sgd or adam: the model is the one trained so far. With
+            lbfgs, KeyboardInterrupt comes through and nothing is changed.
+
+        Examples
+        --------
+        >>> from nnfast import MLPClassifier
+        >>> X = [[0.0], [1.0], [2.0], [3.0]]
+        >>> model = MLPClassifier(solver="lbfgs", random_state=0)
+        >>> model.fit(X, ["low", "low", "high", "high"]).predict([[0.5], [2.5]])
+        array(['low', 'high'], dtype='<U4')
         """
         return self._fit(X, y, sample_weight, incremental=False)
 

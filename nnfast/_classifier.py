@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The classifier: labels to targets, outputs to labels and probabilities."""
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +11,6 @@ from sklearn.utils.metaestimators import available_if
 
 from . import _labels
 from ._base import BaseMLP, unchanged_on_failure
-from ._constraints import CLASSIFIER
 from ._scikit_learn import check_partial_fit_first_call, fit_context
 
 
@@ -26,268 +24,12 @@ def _is_stochastic(estimator: Any) -> bool:
     return True
 
 
-class MLPClassifier(ClassifierMixin, BaseMLP):
-    """Multi-layer perceptron classifier, trained in C.
+class Classifier(ClassifierMixin, BaseMLP):
+    """What MLPClassifier does."""
 
-    Parameters, results and messages are those of scikit-learn's class of the same
-    name; the parameters after ``max_fun`` are nnfast's own. Two classes and
-    multi-label targets have logistic outputs, more classes a softmax.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : array-like of shape (n_layers - 2,) or int, default=(100,)
-        The ith element is the number of neurons in the ith hidden layer. ``()`` is a
-        linear model.
-
-    activation : str or list of str, default="relu"
-        Activation of the hidden layers, or a list with one name per hidden layer:
-        'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', 'selu', 'gelu',
-        'silu', 'mish', 'softplus', 'softsign' or 'hard_sigmoid', as PyTorch defines
-        them, with its default constants.
-
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        'lbfgs' is a quasi-Newton method that uses all rows at every step; 'sgd' is
-        stochastic gradient descent with momentum; 'adam' is the method of Kingma and
-        Ba [3]_. For small data sets lbfgs often converges faster and further.
-
-    alpha : float, default=0.0001
-        Strength of the L2 penalty, ``alpha / 2`` times the sum of the squared weights
-        (not the biases), divided by the sum of sample weights of the batch.
-
-    batch_size : int or 'auto', default='auto'
-        Rows per step of sgd and adam; 'auto' is ``min(200, n_samples)``.
-
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule of sgd; other solvers ignore it. 'constant' stays at
-        ``learning_rate_init``; 'invscaling' is ``learning_rate_init / t ** power_t``
-        after t rows; 'adaptive' divides the rate by 5 whenever
-        ``n_iter_no_change`` epochs bring no improvement, and ends below 1e-6.
-
-    learning_rate_init : float, default=0.001
-        The initial learning rate of sgd and adam.
-
-    power_t : float, default=0.5
-        Exponent of 'invscaling'.
-
-    max_iter : int, default=200
-        Maximum number of epochs (sgd, adam) or iterations (lbfgs).
-
-    shuffle : bool, default=True
-        Whether sgd and adam take the rows in a new random order in each epoch.
-
-    random_state : int, RandomState instance or None, default=None
-        Source of the initial weights, of the early-stopping split, of the seed of
-        dropout (one number, drawn only if a rate is positive) and of the order of
-        rows, drawn in this sequence. None is NumPy's global generator. In float64,
-        the same seed gives scikit-learn's numbers.
-
-    tol : float, default=1e-4
-        An epoch that improves the loss (or validation score) by less counts as none.
-        For lbfgs, the largest gradient component at which it ends.
-
-    verbose : bool, default=False
-        Whether to print each epoch's loss.
-
-    warm_start : bool, default=False
-        Whether fit goes on from the weights of the fit before.
-
-    momentum : float, default=0.9
-        Momentum of sgd, between 0 and 1.
-
-    nesterovs_momentum : bool, default=True
-        Whether sgd uses Nesterov's momentum.
-
-    early_stopping : bool, default=False
-        Whether sgd and adam set rows aside, end when the score on them stops
-        improving, and keep the weights of the best epoch. The split
-        keeps the proportions of two classes; of more it does not, as in scikit-learn.
-
-    validation_fraction : float, default=0.1
-        Share of the rows that early stopping sets aside.
-
-    beta_1 : float, default=0.9
-        Decay of adam's first moment, in [0, 1).
-
-    beta_2 : float, default=0.999
-        Decay of adam's second moment, in [0, 1).
-
-    epsilon : float, default=1e-8
-        Added to the root of adam's second moment.
-
-    n_iter_no_change : int or np.inf, default=10
-        Epochs without improvement after which sgd and adam end.
-
-    max_fun : int, default=15000
-        Maximum number of evaluations by lbfgs.
-
-    loss : {'log_loss', 'squared_error'}, default='log_loss'
-        'squared_error' is half the squared distance of the output probabilities from
-        the 0/1 targets, summed over the outputs.
-
-    init : str or pair of lists of arrays, default='auto'
-        Initial weights. 'auto' is scikit-learn's Glorot uniform [1]_, biases
-        included. With biases of zero: 'glorot_uniform' and 'glorot_normal' [1]_,
-        'he_uniform' and 'he_normal' [2]_, 'lecun_normal', 'normal', and 'zeros', from
-        which no hidden unit learns anything of its own. Or a pair
-        (coefs, intercepts) in the form of the fitted attributes.
-
-    init_scale : float, default=0.01
-        Standard deviation for ``init='normal'``; refused with any other.
-
-    dropout : float or list of float, default=0.0
-        Share of hidden units that training leaves out at random [4]_, for all hidden
-        layers or one per layer, in [0, 1). The others are scaled up, and prediction
-        uses all. Refused with lbfgs.
-
-    class_weight : dict, 'balanced' or None, default=None
-        Weights of the classes, multiplied into the sample weights of training (not of
-        the validation score). 'balanced' is
-        ``n_samples / (n_classes * np.bincount(y))`` and refused by partial_fit; both
-        are refused for multi-label targets.
-
-    n_jobs : int or None, default=None
-        Threads within one fit or predict. None is 1 unless the work is large enough
-        to gain; -1 is all CPUs, -2 all but one. Results do not depend on it.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        Class labels.
-
-    loss_ : float
-        The latest loss, with the L2 penalty.
-
-    best_loss_ : float or None
-        The lowest loss of an epoch; None with early stopping. Not set by lbfgs.
-
-    loss_curve_ : list of shape (n_iter_,)
-        The loss of each epoch. Not set by lbfgs.
-
-    validation_scores_ : list of shape (n_iter_,) or None
-        Accuracy on the rows set aside, per epoch; None without early stopping.
-
-    best_validation_score_ : float or None
-        The highest of them.
-
-    t_ : int
-        Number of rows trained on.
-
-    coefs_ : list of ndarray of shape (fan_in, fan_out)
-        The weights of each layer: views of one vector. What is written or assigned
-        here is what the next call uses.
-
-    intercepts_ : list of ndarray of shape (fan_out,)
-        The biases of each layer, likewise.
-
-    n_features_in_ : int
-        Number of features seen during fit.
-
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during fit; set only when all are strings.
-
-    n_iter_ : int
-        Number of epochs or iterations run.
-
-    n_layers_ : int
-        Number of layers, inputs and outputs included.
-
-    n_outputs_ : int
-        Number of outputs.
-
-    out_activation_ : str
-        Activation of the output layer.
-
-    See Also
-    --------
-    MLPRegressor : Multi-layer perceptron regressor.
-
-    References
-    ----------
-    .. [1] Glorot, X. and Bengio, Y. (2010). "Understanding the difficulty of training
-       deep feedforward neural networks." AISTATS.
-    .. [2] He, K. et al. (2015). "Delving deep into rectifiers: surpassing human-level
-       performance on ImageNet classification." ICCV.
-    .. [3] Kingma, D. P. and Ba, J. (2014). "Adam: a method for stochastic
-       optimization." arXiv:1412.6980.
-    .. [4] Srivastava, N. et al. (2014). "Dropout: a simple way to prevent neural
-       networks from overfitting." JMLR 15.
-
-    Examples
-    --------
-    >>> from nnfast import MLPClassifier
-    >>> X = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    >>> clf = MLPClassifier((4,), activation="tanh", solver="lbfgs", random_state=1)
-    >>> clf.fit(X, [0, 1, 1, 0]).predict(X)
-    array([0, 1, 1, 0])
-    """
-
-    _parameter_constraints = CLASSIFIER
     _validation_score = "accuracy"
 
     classes_: np.ndarray
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: str | Sequence[str] = "relu",
-        *,
-        solver: str = "adam",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool | int = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        loss: str = "log_loss",
-        init: str | tuple[Any, Any] = "auto",
-        init_scale: float = 0.01,
-        dropout: float | Sequence[float] = 0.0,
-        class_weight: dict[Any, float] | str | None = None,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.loss = loss
-        self.init = init
-        self.init_scale = init_scale
-        self.dropout = dropout
-        self.class_weight = class_weight
-        self.n_jobs = n_jobs
 
     # ---- fitting ----
 
@@ -296,18 +38,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> Self:
-        """Train for one epoch over the given rows.
+        """Train for one epoch over the given rows, with sgd or adam.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data.
+            The input data, trained on in the type of the first call.
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             The target values.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights.
+            Weights of the rows; None is one for each.
 
         classes : array-like of shape (n_classes,), default=None
             All classes that there will ever be; required by the first call.
@@ -316,6 +58,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self : object
             The model, one epoch on.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When an argument or parameter is not as documented, with early stopping,
+            or when weights are no longer finite. The estimator is then as it was
+            before.
+
+        Examples
+        --------
+        >>> from nnfast import MLPClassifier
+        >>> model = MLPClassifier(random_state=0)
+        >>> for rows, labels in [([[0.0], [3.0]], [0, 1]), ([[1.0], [2.0]], [0, 1])]:
+        ...     model = model.partial_fit(rows, labels, classes=[0, 1])
+        >>> model.t_
+        4
         """
         with unchanged_on_failure(self):
             if check_partial_fit_first_call(self, classes):
@@ -373,7 +131,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The predicted classes.
+            The predicted classes: labels, or 0 and 1 for multi-label targets.
+
+        Raises
+        ------
+        NotFittedError
+            Before the first fit.
+        ValueError
+            When X, or what was assigned to ``coefs_``, does not fit the model.
+
+        Examples
+        --------
+        >>> from nnfast import MLPClassifier
+        >>> model = MLPClassifier(solver="lbfgs", random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0]], [5, 5, 7]).predict([[0.5], [1.9]])
+        array([5, 7])
         """
         outputs = self._forward(X)
         if outputs.shape[1] == 1:
@@ -391,7 +163,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Returns
         -------
         y_prob : ndarray of shape (n_samples, n_classes)
-            Probabilities, columns in the order of ``classes_``.
+            Probabilities, columns in the order of ``classes_``. Those of multi-label
+            targets do not sum to one.
+
+        Raises
+        ------
+        NotFittedError
+            Before the first fit.
+        ValueError
+            When X, or what was assigned to ``coefs_``, does not fit the model.
+
+        Examples
+        --------
+        >>> from nnfast import MLPClassifier
+        >>> model = MLPClassifier(solver="lbfgs", random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0]], [5, 5, 7]).predict_proba([[0.1]]).round(2)
+        array([[1., 0.]])
         """
         outputs = self._forward(X)
         if len(self.classes_) == 1:
@@ -413,6 +200,23 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         log_y_prob : ndarray of shape (n_samples, n_classes)
             Log-probabilities, columns in the order of ``classes_``: the logarithm of
             ``predict_proba(X)``, and finite where a probability rounds to zero.
+
+        Raises
+        ------
+        NotFittedError
+            Before the first fit.
+        ValueError
+            When X, or what was assigned to ``coefs_``, does not fit the model.
+
+        Examples
+        --------
+        >>> from nnfast import MLPClassifier
+        >>> model = MLPClassifier(solver="lbfgs", random_state=0)
+        >>> model = model.fit([[0.0], [1.0], [2.0]], [5, 5, 7])
+        >>> model.predict_proba([[1e4]])
+        array([[0., 1.]])
+        >>> bool(model.predict_log_proba([[1e4]])[0, 0] < -1000)
+        True
         """
         y_prob = self.predict_proba(X)
         saturated = y_prob < np.finfo(y_prob.dtype).tiny

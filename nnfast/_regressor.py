@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The regressor: real targets, one output each."""
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -9,277 +8,15 @@ from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 
 from ._base import BaseMLP
-from ._constraints import REGRESSOR, check_regressor_combination
+from ._constraints import check_regressor_combination
 from ._data import cast
 from ._scikit_learn import fit_context
 
 
-class MLPRegressor(RegressorMixin, BaseMLP):
-    """Multi-layer perceptron regressor, trained in C.
+class Regressor(RegressorMixin, BaseMLP):
+    """What MLPRegressor does."""
 
-    Parameters, results and messages are those of scikit-learn's class of the same
-    name; the parameters after ``max_fun``, and all losses but two, are nnfast's own.
-
-    Parameters
-    ----------
-    loss : str, default='squared_error'
-        With r the prediction minus y: 'squared_error' (r² / 2, a mean over outputs in
-        the reported value, as in scikit-learn), 'absolute_error' (its size),
-        'huber' (r² / 2 up to ``huber_delta``, then linear), 'log_cosh' (log cosh r) or
-        'poisson' (half the Poisson deviance; y must not be negative). All but the
-        first are summed over outputs; all are averaged over rows.
-
-    hidden_layer_sizes : array-like of shape (n_layers - 2,) or int, default=(100,)
-        The ith element is the number of neurons in the ith hidden layer. ``()`` is a
-        linear model.
-
-    activation : str or list of str, default="relu"
-        Activation of the hidden layers, or a list with one name per hidden layer:
-        'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', 'selu', 'gelu',
-        'silu', 'mish', 'softplus', 'softsign' or 'hard_sigmoid', as PyTorch defines
-        them, with its default constants.
-
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        'lbfgs' is a quasi-Newton method that uses all rows at every step; 'sgd' is
-        stochastic gradient descent with momentum; 'adam' is the method of Kingma and
-        Ba [3]_. For small data sets lbfgs often converges faster and further.
-
-    alpha : float, default=0.0001
-        Strength of the L2 penalty, ``alpha / 2`` times the sum of the squared weights
-        (not the biases), divided by the sum of sample weights of the batch.
-
-    batch_size : int or 'auto', default='auto'
-        Rows per step of sgd and adam; 'auto' is ``min(200, n_samples)``.
-
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule of sgd; other solvers ignore it. 'constant' stays at
-        ``learning_rate_init``; 'invscaling' is ``learning_rate_init / t ** power_t``
-        after t rows; 'adaptive' divides the rate by 5 whenever
-        ``n_iter_no_change`` epochs bring no improvement, and ends below 1e-6.
-
-    learning_rate_init : float, default=0.001
-        The initial learning rate of sgd and adam.
-
-    power_t : float, default=0.5
-        Exponent of 'invscaling'.
-
-    max_iter : int, default=200
-        Maximum number of epochs (sgd, adam) or iterations (lbfgs).
-
-    shuffle : bool, default=True
-        Whether sgd and adam take the rows in a new random order in each epoch.
-
-    random_state : int, RandomState instance or None, default=None
-        Source of the initial weights, of the early-stopping split, of the seed of
-        dropout (one number, drawn only if a rate is positive) and of the order of
-        rows, drawn in this sequence. None is NumPy's global generator. In float64,
-        the same seed gives scikit-learn's numbers.
-
-    tol : float, default=1e-4
-        An epoch that improves the loss (or validation score) by less counts as none.
-        For lbfgs, the largest gradient component at which it ends.
-
-    verbose : bool, default=False
-        Whether to print each epoch's loss.
-
-    warm_start : bool, default=False
-        Whether fit goes on from the weights of the fit before.
-
-    momentum : float, default=0.9
-        Momentum of sgd, between 0 and 1.
-
-    nesterovs_momentum : bool, default=True
-        Whether sgd uses Nesterov's momentum.
-
-    early_stopping : bool, default=False
-        Whether sgd and adam set rows aside, end when the score on them stops
-        improving, and keep the weights of the best epoch.
-
-    validation_fraction : float, default=0.1
-        Share of the rows that early stopping sets aside.
-
-    beta_1 : float, default=0.9
-        Decay of adam's first moment, in [0, 1).
-
-    beta_2 : float, default=0.999
-        Decay of adam's second moment, in [0, 1).
-
-    epsilon : float, default=1e-8
-        Added to the root of adam's second moment.
-
-    n_iter_no_change : int or np.inf, default=10
-        Epochs without improvement after which sgd and adam end.
-
-    max_fun : int, default=15000
-        Maximum number of evaluations by lbfgs.
-
-    huber_delta : float, default=1.0
-        Where ``loss='huber'`` turns linear; refused with any other loss.
-
-    output_activation : str, default='auto'
-        Activation of the output layer: 'auto' is 'exp' for the Poisson loss and
-        'identity' for the others; else 'exp' or any name that ``activation`` takes,
-        'logistic' for targets in [0, 1], say. The Poisson loss needs one that is
-        always positive.
-
-    init : str or pair of lists of arrays, default='auto'
-        Initial weights. 'auto' is scikit-learn's Glorot uniform [1]_, biases
-        included. With biases of zero: 'glorot_uniform' and 'glorot_normal' [1]_,
-        'he_uniform' and 'he_normal' [2]_, 'lecun_normal', 'normal', and 'zeros', from
-        which no hidden unit learns anything of its own. Or a pair
-        (coefs, intercepts) in the form of the fitted attributes.
-
-    init_scale : float, default=0.01
-        Standard deviation for ``init='normal'``; refused with any other.
-
-    dropout : float or list of float, default=0.0
-        Share of hidden units that training leaves out at random [4]_, for all hidden
-        layers or one per layer, in [0, 1). The others are scaled up, and prediction
-        uses all. Refused with lbfgs.
-
-    n_jobs : int or None, default=None
-        Threads within one fit or predict. None is 1 unless the work is large enough
-        to gain; -1 is all CPUs, -2 all but one. Results do not depend on it.
-
-    Attributes
-    ----------
-    loss_ : float
-        The latest loss, with the L2 penalty.
-
-    best_loss_ : float or None
-        The lowest loss of an epoch; None with early stopping. Not set by lbfgs.
-
-    loss_curve_ : list of shape (n_iter_,)
-        The loss of each epoch. Not set by lbfgs.
-
-    validation_scores_ : list of shape (n_iter_,) or None
-        R² on the rows set aside, per epoch; None without early stopping.
-
-    best_validation_score_ : float or None
-        The highest of them.
-
-    t_ : int
-        Number of rows trained on.
-
-    coefs_ : list of ndarray of shape (fan_in, fan_out)
-        The weights of each layer: views of one vector. What is written or assigned
-        here is what the next call uses.
-
-    intercepts_ : list of ndarray of shape (fan_out,)
-        The biases of each layer, likewise.
-
-    n_features_in_ : int
-        Number of features seen during fit.
-
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of features seen during fit; set only when all are strings.
-
-    n_iter_ : int
-        Number of epochs or iterations run.
-
-    n_layers_ : int
-        Number of layers, inputs and outputs included.
-
-    n_outputs_ : int
-        Number of outputs.
-
-    out_activation_ : str
-        Activation of the output layer.
-
-    See Also
-    --------
-    MLPClassifier : Multi-layer perceptron classifier.
-
-    References
-    ----------
-    .. [1] Glorot, X. and Bengio, Y. (2010). "Understanding the difficulty of training
-       deep feedforward neural networks." AISTATS.
-    .. [2] He, K. et al. (2015). "Delving deep into rectifiers: surpassing human-level
-       performance on ImageNet classification." ICCV.
-    .. [3] Kingma, D. P. and Ba, J. (2014). "Adam: a method for stochastic
-       optimization." arXiv:1412.6980.
-    .. [4] Srivastava, N. et al. (2014). "Dropout: a simple way to prevent neural
-       networks from overfitting." JMLR 15.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from nnfast import MLPRegressor
-    >>> X = np.linspace(-3, 3, 50).reshape(-1, 1)
-    >>> reg = MLPRegressor(
-    ...     hidden_layer_sizes=(8,), activation="tanh", solver="lbfgs", random_state=0
-    ... )
-    >>> bool(reg.fit(X, np.sin(X).ravel()).score(X, np.sin(X).ravel()) > 0.99)
-    True
-    """
-
-    _parameter_constraints = REGRESSOR
     _validation_score = "r2"
-
-    def __init__(
-        self,
-        loss: str = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: str | Sequence[str] = "relu",
-        *,
-        solver: str = "adam",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool | int = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        huber_delta: float = 1.0,
-        output_activation: str = "auto",
-        init: str | tuple[Any, Any] = "auto",
-        init_scale: float = 0.01,
-        dropout: float | Sequence[float] = 0.0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.huber_delta = huber_delta
-        self.output_activation = output_activation
-        self.init = init
-        self.init_scale = init_scale
-        self.dropout = dropout
-        self.n_jobs = n_jobs
 
     # ---- fitting ----
 
@@ -287,23 +24,39 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     # scikit-learn.
     @fit_context
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one epoch over the given rows.
+        """Train for one epoch over the given rows; lbfgs goes on to its end.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data.
+            The input data, trained on in the type of the first call.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             The target values.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Sample weights.
+            Weights of the rows; None is one for each.
 
         Returns
         -------
         self : object
             The model, one epoch on.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When an argument or parameter is not as documented, with early stopping,
+            or when weights are no longer finite. The estimator is then as it was
+            before.
+
+        Examples
+        --------
+        >>> from nnfast import MLPRegressor
+        >>> model = MLPRegressor(random_state=0)
+        >>> for rows, targets in [([[0.0], [3.0]], [0, 6]), ([[1.0], [2.0]], [2, 4])]:
+        ...     model = model.partial_fit(rows, targets)
+        >>> model.t_
+        4
         """
         self._fit(X, y, sample_weight, incremental=True)
         return self
@@ -345,6 +98,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The predicted values.
+
+        Raises
+        ------
+        NotFittedError
+            Before the first fit.
+        ValueError
+            When X, or what was assigned to ``coefs_``, does not fit the model.
+
+        Examples
+        --------
+        >>> from nnfast import MLPRegressor
+        >>> model = MLPRegressor(solver="lbfgs", random_state=0)
+        >>> model.fit([[0.0], [1.0], [2.0]], [1, 3, 5]).predict([[1.0]]).round(1)
+        array([3.])
         """
         outputs = self._forward(X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
