@@ -73,6 +73,8 @@ class Regressor(RegressorMixin, BaseMLP):
     ) -> tuple[np.ndarray, int, str]:
         if issparse(y):
             y = y.toarray()
+        if y.dtype.kind not in "fiub":
+            raise ValueError(f"y must hold real numbers; got dtype {y.dtype}.")
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(
                 "y must not be negative with loss='poisson'; its smallest value is"

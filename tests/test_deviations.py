@@ -165,6 +165,15 @@ def test_negative_poisson_targets():
         regressor(nnfast, loss="poisson").fit(X, t)
 
 
+@pytest.mark.parametrize("dtype", [str, "datetime64[s]"])
+def test_text_targets(dtype):
+    y = np.arange(60).astype(dtype)
+    with pytest.raises(TypeError, match="subtract"):
+        regressor(neural_network).fit(X, y)
+    with pytest.raises(ValueError, match=r"^y must hold real numbers; got dtype "):
+        regressor(nnfast).fit(X, y)
+
+
 def test_sparse_targets():
     y = np.c_[t, -t]
     with pytest.raises(np.linalg.LinAlgError):

@@ -63,6 +63,13 @@ def test_methods_have_the_same_signatures(name):
         assert theirs == ours
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_tags_and_routing_are_the_same(name):
+    theirs, ours = (getattr(library, name)() for library in LIBRARIES)
+    assert repr(theirs.__sklearn_tags__()) == repr(ours.__sklearn_tags__())
+    assert repr(theirs.get_metadata_routing()) == repr(ours.get_metadata_routing())
+
+
 def column(library):
     build(library, "MLPClassifier", max_iter=300, tol=1.0).fit(X, labels[:, None])
 
