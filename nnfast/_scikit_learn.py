@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 __all__ = [
+    "NO_WEIGHT",
     "Interval",
     "Options",
     "StrOptions",
@@ -25,10 +26,18 @@ __all__ = [
     "warn",
 ]
 
-check_sample_weight = _check_sample_weight
+NO_WEIGHT = "Sample weights must contain at least one non-zero number."
 
 # Parameters are validated before the method runs; nested estimators need not be.
 fit_context = _fit_context(prefer_skip_nested_validation=True)
+
+
+def check_sample_weight(sample_weight: Any, X: Any) -> Any:
+    """The weights as an array of one real type, one for each row of X."""
+    weight = _check_sample_weight(sample_weight, X)
+    if not weight.any():  # 1.9 has said so itself; 1.7 and 1.8 have no such check
+        raise ValueError(NO_WEIGHT)
+    return weight
 
 
 def check_partial_fit_first_call(estimator: Any, classes: Any) -> bool:

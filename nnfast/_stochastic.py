@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._data import Data
-from ._scikit_learn import warn
+from ._scikit_learn import NO_WEIGHT, warn
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large"
@@ -284,7 +284,7 @@ def _split(
     validation = data._replace(weight=validation_weight).rows(held_out)
     if validation.weight is not None and not validation.weight.any():
         # No score can be computed: scikit-learn's metrics say so in these words.
-        raise ValueError("Sample weights must contain at least one non-zero number.")
+        raise ValueError(NO_WEIGHT)
     return data.rows(training), validation
 
 

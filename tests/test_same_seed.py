@@ -10,8 +10,10 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn import neural_network
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.fixes import parse_version
 
 import nnfast
 
@@ -32,6 +34,8 @@ TARGETS = {
     "multi-output": ("MLPRegressor", X[:, :2] ** 2 + 1),
     "poisson": ("MLPRegressor", rng.poisson(np.exp(X[:, 0])).astype(float)),
 }
+# Before 1.9, scikit-learn's early stopping could not score labels that are strings.
+OLD = parse_version(sklearn.__version__) < parse_version("1.9")
 ACTIVATIONS = ["identity", "logistic", "tanh", "relu"]
 ATTRIBUTES = [
     "loss_",
@@ -55,6 +59,8 @@ def pair(kind, **parameters):
     settings |= {"random_state": 3, "alpha": 0.1, **parameters}
     if kind == "poisson":
         settings["loss"] = "poisson"
+    if kind == "binary" and settings.get("early_stopping") and OLD:
+        y = (y == "yes").astype(int)
     ours, theirs = getattr(nnfast, name), getattr(neural_network, name)
     return ours(**settings), theirs(**settings), y
 
