@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 import pytest
 from sklearn import neural_network
-from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import (
     check_all_zero_sample_weights_error,
     check_dataframe_column_names_consistency,
@@ -74,10 +73,7 @@ def test_every_check_passes(name, shared, extras):
     ours = statuses(getattr(nnfast, name)(**shared, **extras))
     assert not ours["failed"]
     assert ours["skipped"] <= theirs(name, **shared)["skipped"]
-    lacking = theirs(name, **shared)["passed"] - ours["passed"]
-    if get_tags(getattr(nnfast, name)()).input_tags.sparse:
-        assert not lacking
-    assert lacking <= {"check_sample_weight_equivalence_on_sparse_data"}
+    assert ours["passed"] >= theirs(name, **shared)["passed"]
 
 
 class RoundedLogarithms(nnfast.MLPClassifier):

@@ -13,9 +13,6 @@ from pathlib import Path
 import pytest
 import sklearn
 from shell import run
-from sklearn.utils import get_tags
-
-import nnfast
 
 STACKING = "sklearn.ensemble.tests.test_stacking::test_stacking_classifier_multilabel"
 VALIDATION = "sklearn.model_selection.tests.test_validation::test"
@@ -71,8 +68,6 @@ def outcomes(tests, tmp_path):
 @pytest.mark.parametrize("name", RUNS)
 def test_scikit_learns_tests_pass(name, tmp_path):
     tests, passed, skipped = RUNS[name]
-    if not get_tags(nnfast.MLPClassifier()).input_tags.sparse and name != "elsewhere":
-        tests, passed = [*tests, "--deselect", "::test_sparse_matrices"], passed - 2
     # Failures and errors raise here.
     counts = outcomes(tests, tmp_path)
     # What passes although scikit-learn expects a failure is reported as "xpassed".
