@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.modified import newer_group
 
 # Beside the baseline, by the macro with which a compiler names its target.
@@ -123,6 +124,17 @@ class build_core(build_ext):
         return obj
 
 
+class build_py_and_pth(build_py):
+    """Put nnfast.pth, which an interpreter reads when it starts, beside the package."""
+
+    def run(self):
+        super().run()
+        # Of an editable install only what is in the folder of the wheel is installed.
+        install = self.get_finalized_command("install")
+        root = install.install_lib if self.editable_mode else self.build_lib
+        self.copy_file("nnfast.pth", root)
+
+
 if __name__ == "__main__":
     import numpy
 
@@ -136,4 +148,7 @@ if __name__ == "__main__":
         extra_link_args=["-pthread", *SANITIZE],
         libraries=[] if os.name == "nt" else ["m"],
     )
-    setup(ext_modules=[core], cmdclass={"build_ext": build_core})
+    setup(
+        ext_modules=[core],
+        cmdclass={"build_ext": build_core, "build_py": build_py_and_pth},
+    )

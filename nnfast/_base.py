@@ -354,6 +354,44 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         hidden = hidden_widths(self.hidden_layer_sizes)
         return (self.n_features_in_, *hidden, self.n_outputs_)
 
+    def to_sklearn(self) -> Any:
+        """Convert to scikit-learn's estimator of the same name.
+
+        Parameters, fitted attributes and the optimizer's state are taken over bit for
+        bit: predictions are the same up to rounding, and ``partial_fit`` and
+        ``warm_start`` go on where this estimator is. ``n_jobs``, which changes no
+        result, is left out.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or MLPRegressor
+            It shares no memory with this estimator: arrays and ``random_state`` are
+            copied, as ``sklearn.base.clone`` copies parameters.
+
+        Raises
+        ------
+        ValueError
+            When the network uses what scikit-learn lacks; it names every such
+            parameter.
+
+        TypeError
+            When the estimator is of a subclass, whose code would be lost.
+
+        See Also
+        --------
+        from_sklearn : The way back.
+
+        Examples
+        --------
+        >>> from nnfast import MLPRegressor
+        >>> ours = MLPRegressor(solver="lbfgs", random_state=0).fit([[0], [1]], [0, 1])
+        >>> ours.to_sklearn()
+        MLPRegressor(random_state=0, solver='lbfgs')
+        """
+        from ._conversion import to_sklearn
+
+        return to_sklearn(self)
+
     def __getstate__(self) -> dict[str, Any]:
         """The weights once: θ without its views, or what the user put there."""
         state = dict(super().__getstate__())

@@ -22,6 +22,7 @@ __all__ = [
     "check_partial_fit_first_call",
     "check_sample_weight",
     "fit_context",
+    "mlp_optimizers",
     "validate_data",
     "warn",
 ]
@@ -45,6 +46,16 @@ def check_partial_fit_first_call(estimator: Any, classes: Any) -> bool:
     from sklearn.utils.multiclass import _check_partial_fit_first_call
 
     return _check_partial_fit_first_call(estimator, classes)
+
+
+def mlp_optimizers() -> tuple[Any, Any]:
+    """The classes that keep the state of adam and of sgd."""
+    from sklearn.neural_network._stochastic_optimizers import (
+        AdamOptimizer,
+        SGDOptimizer,
+    )
+
+    return AdamOptimizer, SGDOptimizer
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

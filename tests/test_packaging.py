@@ -60,7 +60,8 @@ def test_the_sdist_can_be_tested_and_benchmarked(dist):
         if path.suffix in {".c", ".h", ".py", ".pyi", ".typed"}
     ]
     assert {path.relative_to(ROOT).as_posix() for path in here} <= names
-    assert {"LICENSE", "README.md", "pyproject.toml", "setup.py"} <= names
+    top = {"LICENSE", "README.md", "nnfast.pth", "pyproject.toml", "setup.py"}
+    assert top <= names
 
 
 def test_the_wheel_is_small_and_complete(wheel):
@@ -70,6 +71,7 @@ def test_the_wheel_is_small_and_complete(wheel):
     source = {f"nnfast/{path.name}" for path in (ROOT / "nnfast").glob("*.py*")}
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     assert package == source | {"nnfast/py.typed", f"nnfast/_core{suffix}"}
+    assert "nnfast.pth" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert wheel.stat().st_size < 2_000_000
 
@@ -94,6 +96,23 @@ def test_the_wheel_installs_and_trains(wheel, tmp_path):
     assert Path(path).is_relative_to(site)
     assert predicted == ["even", "odd", "odd", "even"]
 
+    # The .pth file beside the package: read by -c too, and gone when nnfast is.
+    program = """if True:
+        from sklearn.neural_network import MLPClassifier
+        print(hasattr(MLPClassifier, "to_sklearn"))
+    """
+    command = [python, "-c", program]
+    assert run(*command, cwd=tmp_path, NNFAST_INSTALL="1") == "True\n"
+    shutil.rmtree(site / "nnfast")
+    said, answer = run(*command, cwd=tmp_path, NNFAST_INSTALL="1").splitlines()
+    assert (
+        said == "nnfast: NNFAST_INSTALL=1 has no effect here: No module named 'nnfast'"
+    )
+    assert answer == "False"
+    run(*pip[:4], "uninstall", "--quiet", "--yes", "nnfast")
+    assert run(*command, cwd=tmp_path, NNFAST_INSTALL="1") == "False\n"
+    assert not (site / "nnfast.pth").exists()
+
 
 @needs_elf
 def test_the_module_links_only_the_c_library(module):
@@ -107,7 +126,26 @@ def test_the_module_exports_only_its_init_function(module):
     assert exported[2::3] == ["PyInit__core"]
 
 
-def test_importing_stays_light():
+def test_importing_the_package_costs_the_standard_library_only():
+    program = """if True:
+        import sys
+        before = set(sys.modules)
+        import nnfast
+        names = {name.partition(".")[0] for name in set(sys.modules) - before}
+        print(*names - {"nnfast"} - sys.stdlib_module_names)
+    """
+    assert run(sys.executable, "-I", "-c", program).split() == []
+
+
+def test_every_public_name_is_listed_and_there():
+    assert set(nnfast.__all__) <= set(dir(nnfast))
+    for name in nnfast.__all__:
+        assert getattr(nnfast, name) is not None
+    with pytest.raises(AttributeError, match="'nnfast' has no attribute 'MLP'"):
+        _ = nnfast.MLP
+
+
+def test_using_an_estimator_stays_light():
     """Beyond what sklearn.base needs, heavy modules wait until they are used."""
     heavy = {
         "scipy.optimize",
@@ -118,7 +156,7 @@ def test_importing_stays_light():
     program = f"""if True:
         import sys, sklearn.base
         before = set(sys.modules)
-        import nnfast
+        from nnfast import MLPClassifier, MLPRegressor
         print(*{heavy!r} & (set(sys.modules) - before))
     """
     assert run(sys.executable, "-I", "-c", program).split() == []
