@@ -134,16 +134,16 @@ block_loss(loss_function f, size_t h, size_t n, const real *p, const real *y,
 {
     for (size_t j = 0; j < n; j += LANES) {
         vec weight = load(weights + j);
-        vec_double total = {0};
+        struct vec_double total = {0};
 
         for (size_t i = j; i < j + h * stride; i += stride) {
             vec d;
             vec value = f(load(p + i), load(y + i), &d, parameter);
 
             store(delta + i, weigh(weight, d));
-            total += widen(weigh(weight, value));
+            add_wide(&total, weigh(weight, value));
         }
-        *(vec_double *)(values + j) = total;
+        store_wide(values + j, total);
     }
 }
 
@@ -182,7 +182,7 @@ log_softmax_loss(size_t h, size_t n, const void *outputs, const void *targets,
             probability += load(y + i) * load(p + i);
             store(delta + i, weigh(weight, load(p + i) - load(y + i)));
         }
-        *(vec_double *)(values + j) = widen(weigh(weight, -clipped_log(probability)));
+        store_wide(values + j, widen(weigh(weight, -clipped_log(probability))));
     }
 }
 

@@ -62,12 +62,12 @@ adam_step(const struct step *s, vec g, vec *w, vec *a, vec *b)
 }
 
 ALWAYS_INLINE double
-sum_of(vec_double sum)
+sum_of(struct vec_double sum)
 {
     double total = 0;
 
     for (int i = 0; i < LANES; i++) {
-        total += sum[i];
+        total += sum.part[i / DOUBLES][i % DOUBLES];
     }
     return total;
 }
@@ -77,18 +77,17 @@ run_solver(step_function f, const bool second, size_t count, real *w, const real
            real *a, real *b, const struct nnf_update *update)
 {
     const struct step s = step_of(update);
-    vec_double sum = {0};
+    struct vec_double sum = {0};
 
     NO_UNROLL
     for (size_t i = 0; i < count; i += LANES) {
         size_t n = count - i;
         vec x = load_up_to(w + i, n), m = load_up_to(a + i, n), v = {0};
-        vec_double wide = widen(x);
 
         if (second) {
             v = load_up_to(b + i, n);
         }
-        sum += wide * wide;
+        add_square(&sum, x);
         f(&s, (load_up_to(g + i, n) + s.decay * x) * s.scale, &x, &m, &v);
         store_up_to(w + i, x, n);
         store_up_to(a + i, m, n);
@@ -123,15 +122,14 @@ finish_gradient(size_t count, const void *parameters, void *gradient,
     const struct step s = step_of(update);
     const real *w = parameters;
     real *g = gradient;
-    vec_double sum = {0};
+    struct vec_double sum = {0};
 
     for (size_t i = 0; i < count; i += LANES) {
         size_t n = count - i;
         vec x = load_up_to(w + i, n);
         vec y = load_up_to(g + i, n);
-        vec_double wide = widen(x);
 
-        sum += wide * wide;
+        add_square(&sum, x);
         store_up_to(g + i, (y + s.decay * x) * s.scale, n);
     }
     return sum_of(sum);

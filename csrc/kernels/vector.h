@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -44,9 +45,14 @@ typedef real vec_u
     __attribute__((vector_size(VECTOR_BYTES), may_alias, aligned(sizeof(real))));
 typedef real_int ivec __attribute__((vector_size(VECTOR_BYTES), may_alias));
 
-/* As many doubles, 32-bit words and so on as a vec has lanes. */
-typedef double vec_double __attribute__((vector_size(LANES * sizeof(double)),
-                                         aligned(sizeof(double)), may_alias));
+/* As many 32-bit words as a vec has lanes, and as many doubles: those in as many
+ * vectors, because compilers take a wider one apart lane by lane. */
+#define DOUBLES (VECTOR_BYTES / 8)
+typedef double doubles
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(double)), may_alias));
+struct vec_double {
+    doubles part[LANES / DOUBLES];
+};
 typedef uint32_t vec_word __attribute__((vector_size(LANES * sizeof(uint32_t))));
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -89,33 +95,6 @@ store_u(real *p, vec x)
     *(vec_u *)p = x;
 }
 
-/* The first n reals at p, zeros after them; all lanes when n is that many or more. */
-ALWAYS_INLINE vec
-load_up_to(const real *p, size_t n)
-{
-    vec x = {0};
-
-    if (n >= LANES) {
-        return load_u(p);
-    }
-    for (size_t i = 0; i < n; i++) {
-        x[i] = p[i];
-    }
-    return x;
-}
-
-ALWAYS_INLINE void
-store_up_to(real *p, vec x, size_t n)
-{
-    if (n >= LANES) {
-        store_u(p, x);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        p[i] = x[i];
-    }
-}
-
 /* Lane by lane a where the mask is set (-1), else b. */
 ALWAYS_INLINE vec
 vec_select(ivec mask, vec a, vec b)
@@ -144,6 +123,51 @@ typedef __m128d native;
 #define NATIVE(operation, ...) (vec) _mm_##operation##_ps(__VA_ARGS__)
 typedef __m128 native;
 #endif
+
+/* A mask of the first n lanes, n < LANES, where loads and stores can have one. */
+#if defined(__AVX512F__) && defined(NNF_DOUBLE)
+#define LOAD_FIRST(p, n) (vec) _mm512_maskz_loadu_pd((__mmask8)((1u << (n)) - 1), p)
+#define STORE_FIRST(p, x, n)                                                           \
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << (n)) - 1), (native)(x))
+#elif defined(__AVX512F__)
+#define LOAD_FIRST(p, n) (vec) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
+#define STORE_FIRST(p, x, n)                                                           \
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), (native)(x))
+#endif
+
+/* The first n reals at p, zeros after them; all lanes when n is that many or more. */
+ALWAYS_INLINE vec
+load_up_to(const real *p, size_t n)
+{
+    vec x = {0};
+
+    if (n >= LANES) {
+        return load_u(p);
+    }
+#ifdef LOAD_FIRST
+    return LOAD_FIRST(p, n);
+#endif
+    for (size_t i = 0; i < n; i++) {
+        x[i] = p[i];
+    }
+    return x;
+}
+
+ALWAYS_INLINE void
+store_up_to(real *p, vec x, size_t n)
+{
+    if (n >= LANES) {
+        store_u(p, x);
+        return;
+    }
+#ifdef STORE_FIRST
+    STORE_FIRST(p, x, n);
+    return;
+#endif
+    for (size_t i = 0; i < n; i++) {
+        p[i] = x[i];
+    }
+}
 
 /* The smaller and the larger; a NaN in b passes through. */
 ALWAYS_INLINE vec
@@ -198,10 +222,55 @@ copy_sign(vec x, vec s)
     return (vec)(((ivec)x & ~sign) | ((ivec)s & sign));
 }
 
-ALWAYS_INLINE vec_double
+ALWAYS_INLINE struct vec_double
 widen(vec x)
 {
-    return __builtin_convertvector(x, vec_double);
+#ifdef NNF_DOUBLE
+    return (struct vec_double){{x}};
+#else
+    typedef float floats __attribute__((vector_size(DOUBLES * sizeof(float))));
+    floats part[LANES / DOUBLES];
+    struct vec_double wide;
+
+    memcpy(part, &x, sizeof(x));
+    UNROLL
+    for (int i = 0; i < LANES / DOUBLES; i++) {
+        wide.part[i] = __builtin_convertvector(part[i], doubles);
+    }
+    return wide;
+#endif
+}
+
+/* sum += x, and sum += x². */
+ALWAYS_INLINE void
+add_wide(struct vec_double *sum, vec x)
+{
+    struct vec_double wide = widen(x);
+
+    UNROLL
+    for (int i = 0; i < LANES / DOUBLES; i++) {
+        sum->part[i] += wide.part[i];
+    }
+}
+
+ALWAYS_INLINE void
+add_square(struct vec_double *sum, vec x)
+{
+    struct vec_double wide = widen(x);
+
+    UNROLL
+    for (int i = 0; i < LANES / DOUBLES; i++) {
+        sum->part[i] += wide.part[i] * wide.part[i];
+    }
+}
+
+ALWAYS_INLINE void
+store_wide(double *p, struct vec_double x)
+{
+    UNROLL
+    for (int i = 0; i < LANES / DOUBLES; i++) {
+        *(doubles *)(p + i * DOUBLES) = x.part[i];
+    }
 }
 
 #endif
