@@ -62,6 +62,14 @@ struct nnf_entries {
     const void *values;
 };
 
+/* A layer's delta as its weight gradient reads it. */
+struct nnf_delta {
+    const void *by_unit; /* tile, h × stride */
+    void *by_sample;     /* of the first `vectors` · lanes outputs, zero from h on:
+                            vectors × stride × lanes */
+    size_t vectors;
+};
+
 struct nnf_kernels {
     const char *isa;
     enum nnf_real real;
@@ -95,11 +103,14 @@ struct nnf_kernels {
     void (*dense_backward)(size_t d, size_t h, size_t n, const void *weights,
                            const void *delta_out, const void *input, void *delta_in,
                            size_t stride, const struct nnf_activation_kernels *below);
+    /* by_sample := n samples of by_unit. */
+    void (*turn_delta)(size_t h, size_t n, const struct nnf_delta *delta,
+                       size_t stride);
     /* Rows [first, last) of W's gradient (d × h): input · deltaᵀ, summed over n
-     * samples; added to what is there when accumulate is set. */
+     * samples (any n); added to what is there when accumulate is set. */
     void (*weight_gradient)(size_t first, size_t last, size_t h, size_t n,
-                            const void *input, const void *delta, size_t stride,
-                            void *gradient, bool accumulate);
+                            const void *input, const struct nnf_delta *delta,
+                            size_t stride, void *gradient, bool accumulate);
     /* Entries [first, last) of the bias gradient: delta summed over n samples. */
     void (*bias_gradient)(size_t first, size_t last, size_t n, const void *delta,
                           size_t stride, void *gradient, bool accumulate);

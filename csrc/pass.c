@@ -136,6 +136,29 @@ backward_output(const struct nnf_plan *plan, const struct nnf_layer *layer,
     }
 }
 
+/* The layer's delta for its weight gradient, from sample `first` of the tile on. */
+static struct nnf_delta
+delta_of(const struct nnf_plan *plan, const struct nnf_layer *layer, size_t first)
+{
+    size_t size = plan->kernels->real_size;
+
+    return (struct nnf_delta){
+        .by_unit = at(layer->delta, first, size),
+        .by_sample = at(layer->turned, first * plan->kernels->lanes, size),
+        .vectors = layer->vectors,
+    };
+}
+
+/* What the weight gradient needs beside the delta of a layer that has just got one. */
+static void
+turn_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
+           const struct nnf_span *span)
+{
+    const struct nnf_delta delta = delta_of(plan, layer, span->first);
+
+    plan->kernels->turn_delta(layer->out, span->n, &delta, plan->stride);
+}
+
 static void
 backward_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
                const void *parameters, const struct nnf_layer *below,
@@ -156,8 +179,10 @@ nnf_pass_backward(const struct nnf_plan *plan, const void *parameters,
     size_t last = plan->net->n_layers - 1;
 
     backward_output(plan, &plan->layers[last], span);
+    turn_layer(plan, &plan->layers[last], span);
     for (size_t l = last; l > 0; l--) {
         backward_layer(plan, &plan->layers[l], parameters, &plan->layers[l - 1], span);
+        turn_layer(plan, &plan->layers[l - 1], span);
         if (!goes_on(plan, span, &plan->layers[l])) {
             return false;
         }
@@ -185,12 +210,13 @@ nnf_pass_gradient(const struct nnf_plan *plan, const struct nnf_span *span,
 
     for (size_t l = 0; l < plan->net->n_layers; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
+        const struct nnf_delta delta = delta_of(plan, layer, 0);
         size_t first, last;
 
         clip(begin, end, layer->weights, layer->in * layer->out, &first, &last);
         kernels->weight_gradient(
             ceil_div(first, layer->out), ceil_div(last, layer->out), layer->out,
-            span->n, input, layer->delta, plan->stride,
+            nnf_span_rows(span).n, input, &delta, plan->stride,
             at(gradient, layer->weights, kernels->real_size), accumulate);
         clip(begin, end, layer->biases, layer->out, &first, &last);
         kernels->bias_gradient(first, last, span->n, layer->delta, plan->stride,

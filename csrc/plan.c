@@ -9,12 +9,24 @@
 #define LEAST_ROWS ((size_t)256)
 #define MOST_ROWS ((size_t)1024)
 
-/* Row strides that are multiples of a large power of two let few cache sets hold all
- * rows; a vector more avoids it. */
+/* In products of two vectors: turning one of delta, and adding up the lanes of a sum;
+ * and how much longer a product takes in such a sum. */
+#define TURN_LENGTH 8.0
+#define SUM_LENGTH 5.0
+#define SUM_SLOWNESS 1.1
+
+/* Rows an even number of cache lines apart share few cache sets; short ones may. */
+#define LINE ((size_t)64)
+#define SHORT_ROW ((size_t)512)
+
 static size_t
 spread(size_t stride, const struct nnf_kernels *kernels)
 {
-    return stride * kernels->real_size % 1024 == 0 ? stride + kernels->lanes : stride;
+    size_t bytes = stride * kernels->real_size;
+
+    return bytes < SHORT_ROW || bytes % (2 * LINE) != 0
+               ? stride
+               : stride + LINE / kernels->real_size;
 }
 
 static void
@@ -89,6 +101,33 @@ layer_of(const struct nnf_plan *plan, size_t l, size_t *offset)
     return layer;
 }
 
+/* Whether `outputs` columns of a layer's weight gradient, a vector of them or less,
+ * come sooner as products of whole vectors, for which delta has to be turned, than as
+ * sums along the lanes, each of which has a price of its own. */
+static bool
+products_pay(const struct nnf_plan *plan, const struct nnf_layer *layer, size_t outputs)
+{
+    double n = (double)plan->tile_rows, d = (double)layer->in;
+    double lanes = (double)plan->kernels->lanes;
+
+    return (d + TURN_LENGTH) * lanes * n <
+           (double)outputs * d * (n * SUM_SLOWNESS + SUM_LENGTH * lanes);
+}
+
+/* Vectors of outputs whose weight gradient is formed by products; that of sparse inputs
+ * is formed in its own way. */
+static size_t
+product_vectors(const struct nnf_plan *plan, const struct nnf_layer *layer)
+{
+    size_t lanes = plan->kernels->lanes;
+
+    if ((plan->sparse && layer->weights == 0) ||
+        !products_pay(plan, layer, min_size(lanes, layer->out))) {
+        return 0;
+    }
+    return layer->out / lanes + products_pay(plan, layer, layer->out % lanes);
+}
+
 void
 nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
                   const struct nnf_kernels *kernels, const struct nnf_data *data,
@@ -103,6 +142,8 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
 
         layer.output = take_tile(plan, layer.out, arena);
         layer.delta = take_tile(plan, layer.out, arena);
+        layer.vectors = product_vectors(plan, &layer);
+        layer.turned = take_tile(plan, layer.vectors * kernels->lanes, arena);
         layer.dropout = hidden && dropout != NULL ? dropout[l] : 0;
         if (!hidden) {
             bool softmax = net->activations[l] == NNF_SOFTMAX;

@@ -17,6 +17,8 @@ struct nnf_layer {
     const struct nnf_activation_kernels *activation;
     void *output; /* tile: after activation and dropout */
     void *delta;  /* tile: derivative of the loss by the output before activation */
+    void *turned; /* the same by sample: see struct nnf_delta */
+    size_t vectors;
     void *slope;  /* tile: derivative of the activation, where it must be kept; a
                      hidden layer's lies in delta, until the delta takes its place */
     double dropout;

@@ -28,7 +28,8 @@ LAYERS = """
     activation threads
     dispatch
     kernels/kernels
-    kernels/blocks kernels/dense kernels/losses kernels/rows kernels/sparse
+    kernels/blocks kernels/dense kernels/gradient kernels/losses kernels/rows
+    kernels/sparse
     kernels/activations kernels/dropout kernels/gemm kernels/updates
     kernels/math kernels/shuffles
     kernels/vector

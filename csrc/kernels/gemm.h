@@ -31,6 +31,7 @@ enum gemm_start {
     GEMM_ZERO,     /* C := AB */
     GEMM_BIAS,     /* C := bias(i) + AB */
     GEMM_MULTIPLY, /* C := C · AB, element by element */
+    GEMM_ADD,      /* C := C + AB */
 };
 
 struct gemm {
@@ -39,6 +40,7 @@ struct gemm {
     size_t a_row, a_step; /* A(i, p) = a[i · a_row + p · a_step] */
     const real *b;
     size_t b_stride;
+    size_t b_vector; /* from one vector of a row to the next: LANES in a matrix of rows */
     real *c;
     size_t c_stride;
     const real *bias; /* read with GEMM_BIAS */
@@ -74,7 +76,8 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
 {
     vec sum[MAX_MR][MAX_NV];
     const size_t a_row = g->a_row, a_step = g->a_step;
-    const size_t b_stride = g->b_stride, c_stride = g->c_stride;
+    const size_t b_stride = g->b_stride, b_vector = g->b_vector;
+    const size_t c_stride = g->c_stride;
 
     UNROLL
     for (int i = 0; i < mr; i++) {
@@ -91,7 +94,7 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
 
         UNROLL
         for (int j = 0; j < nv; j++) {
-            row[j] = load(b + j * LANES);
+            row[j] = load(b + (size_t)j * b_vector);
         }
         UNROLL
         for (int i = 0; i < mr; i++) {
@@ -112,11 +115,20 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
             }
         }
     }
+    else if (g->start == GEMM_ADD) {
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int j = 0; j < nv; j++) {
+                sum[i][j] += load_u(c + (size_t)i * c_stride + j * LANES);
+            }
+        }
+    }
     UNROLL
     for (int i = 0; i < mr; i++) {
         UNROLL
         for (int j = 0; j < nv; j++) {
-            store(c + (size_t)i * c_stride + j * LANES, sum[i][j]);
+            store_u(c + (size_t)i * c_stride + j * LANES, sum[i][j]);
         }
     }
 }

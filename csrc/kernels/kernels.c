@@ -9,6 +9,7 @@
 #include "blocks.h"
 #include "dense.h"
 #include "dropout.h"
+#include "gradient.h"
 #include "losses.h"
 #include "rows.h"
 #include "sparse.h"
@@ -55,6 +56,7 @@ const struct nnf_kernels TABLE = {
 
     .dense_forward = dense_forward,
     .dense_backward = dense_backward,
+    .turn_delta = turn_delta,
     .weight_gradient = weight_gradient,
     .bias_gradient = bias_gradient,
     .sparse_forward = sparse_forward,

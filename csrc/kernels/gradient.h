@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The gradients of a dense layer: sums over samples, which lie on the lanes.
+ *
+ *     of W (d × h) = input deltaᵀ, of b (h) = delta 1
+ *
+ * Most outputs go through the product of gemm.h: its vectors then run along outputs, so
+ * delta is first turned into column blocks, [outputs / LANES][samples][LANES]. Where
+ * a block would be mostly padding, sums are taken lane by lane first and then along the
+ * lanes of many at once.
+ */
+#ifndef NNF_KERNELS_GRADIENT_H
+#define NNF_KERNELS_GRADIENT_H
+
+#include "../kernels.h"
+#include "gemm.h"
+#include "shuffles.h"
+
+/* Sums along the lanes in tiles of DOT_ROWS × DOT_COLUMNS products. */
+#define DOT_ROWS (MANY_REGISTERS ? 4 : 3)
+#define DOT_COLUMNS (MANY_REGISTERS ? 4 : 3)
+#define DOT_BLOCKS ((DOT_ROWS * DOT_COLUMNS + LANES - 1) / LANES)
+
+ALWAYS_INLINE void
+dot_tile(const int rows, const int columns, size_t n, const real *x, const real *y,
+         size_t stride, real *c, size_t c_stride, bool accumulate)
+{
+    vec sum[DOT_BLOCKS * LANES] = {{0}};
+    real total[DOT_BLOCKS * LANES];
+
+    NO_UNROLL
+    for (size_t j = 0; j < n; j += LANES) {
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            vec left = load(x + (size_t)r * stride + j);
+
+            UNROLL
+            for (int s = 0; s < columns; s++) {
+                sum[r * columns + s] += left * load(y + (size_t)s * stride + j);
+            }
+        }
+    }
+    UNROLL
+    for (int block = 0; block * LANES < rows * columns; block++) {
+        store_u(total + block * LANES, sum_lanes(sum + block * LANES));
+    }
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int s = 0; s < columns; s++) {
+            real *to = c + (size_t)r * c_stride + s;
+
+            *to = accumulate ? *to + total[r * columns + s] : total[r * columns + s];
+        }
+    }
+}
+
+typedef void dot_function(size_t n, const real *x, const real *y, size_t stride,
+                          real *c, size_t c_stride, bool accumulate);
+
+#define DOT(rows, columns)                                                             \
+    static __attribute__((noinline)) void dot_##rows##x##columns(                      \
+        size_t n, const real *x, const real *y, size_t stride, real *c,                \
+        size_t c_stride, bool accumulate)                                              \
+    {                                                                                  \
+        dot_tile(rows, columns, n, x, y, stride, c, c_stride, accumulate);             \
+    }
+
+DOT(1, 1)
+DOT(1, 2)
+DOT(1, 3)
+DOT(2, 1)
+DOT(2, 2)
+DOT(2, 3)
+DOT(3, 1)
+DOT(3, 2)
+DOT(3, 3)
+#if MANY_REGISTERS
+DOT(1, 4)
+DOT(2, 4)
+DOT(3, 4)
+DOT(4, 1)
+DOT(4, 2)
+DOT(4, 3)
+DOT(4, 4)
+#endif
+
+/* [rows - 1][columns - 1] */
+static dot_function *const dot_tiles[DOT_ROWS][DOT_COLUMNS] = {
+#if MANY_REGISTERS
+    {dot_1x1, dot_1x2, dot_1x3, dot_1x4},
+    {dot_2x1, dot_2x2, dot_2x3, dot_2x4},
+    {dot_3x1, dot_3x2, dot_3x3, dot_3x4},
+    {dot_4x1, dot_4x2, dot_4x3, dot_4x4},
+#else
+    {dot_1x1, dot_1x2, dot_1x3},
+    {dot_2x1, dot_2x2, dot_2x3},
+    {dot_3x1, dot_3x2, dot_3x3},
+#endif
+};
+
+/* Columns [column, h) of rows [first, last). */
+static void
+gradient_by_lanes(size_t first, size_t last, size_t column, size_t h, size_t n,
+                  const real *input, const real *delta, size_t stride, real *gradient,
+                  bool accumulate)
+{
+    for (size_t i = first; i < last; i += DOT_ROWS) {
+        size_t rows = last - i < DOT_ROWS ? last - i : DOT_ROWS;
+
+        for (size_t j = column; j < h; j += DOT_COLUMNS) {
+            size_t columns = h - j < DOT_COLUMNS ? h - j : DOT_COLUMNS;
+
+            dot_tiles[rows - 1][columns - 1](n, input + i * stride, delta + j * stride,
+                                             stride, gradient + i * h + j, h,
+                                             accumulate);
+        }
+    }
+}
+
+/* The first `columns` of each row of a tile of products, into (or added to) c. */
+static void
+put_tile(size_t mr, size_t columns, const real *tile, size_t tile_stride, real *c,
+         size_t c_stride, bool accumulate)
+{
+    for (size_t i = 0; i < mr; i++, c += c_stride, tile += tile_stride) {
+        for (size_t j = 0; j < columns; j += LANES) {
+            vec sum = load(tile + j);
+
+            if (accumulate) {
+                sum += load_up_to(c + j, columns - j);
+            }
+            store_up_to(c + j, sum, columns - j);
+        }
+    }
+}
+
+/* Rows [first, last) of one panel of nv vectors. Its last one may reach beyond the h
+ * columns that there are: such a panel goes through a tile of its own. */
+static void
+gradient_panel(size_t first, size_t last, size_t nv, size_t columns,
+               const struct gemm *g, const real *b, real *c, bool accumulate)
+{
+    bool partial = columns < nv * LANES;
+    size_t most = gemm_rows(nv);
+    struct gemm product = *g;
+    vec tile[MAX_MR * MAX_NV];
+
+    if (partial) {
+        product.c_stride = nv * LANES;
+    }
+    else if (accumulate) {
+        product.start = GEMM_ADD;
+    }
+    for (size_t i = first, mr; i < last; i += mr) {
+        size_t blocks = (last - i + most - 1) / most;
+        real *to = c + i * g->c_stride;
+
+        mr = (last - i) / blocks;
+        for (size_t r = 0; r < mr; r++) {
+            for (size_t j = 0; j < nv; j++) {
+                __builtin_prefetch(to + r * g->c_stride + j * LANES, 1);
+            }
+        }
+        gemm_tiles[nv - 1][mr - 1](&product, g->a + i * g->a_row, b,
+                                   partial ? (real *)tile : to, NULL);
+        if (partial) {
+            put_tile(mr, columns, (real *)tile, nv * LANES, to, g->c_stride,
+                     accumulate);
+        }
+    }
+}
+
+static void
+weight_gradient(size_t first, size_t last, size_t h, size_t n, const void *input,
+                const struct nnf_delta *delta, size_t stride, void *gradient,
+                bool accumulate)
+{
+    const struct gemm g = {
+        .k = n,
+        .a = input,
+        .a_row = stride,
+        .a_step = 1,
+        .b = delta->by_sample,
+        .b_stride = LANES,
+        .b_vector = stride * LANES,
+        .c_stride = h,
+    };
+    size_t whole = (n + LANES - 1) / LANES * LANES;
+
+    /* Panel by panel: what streams through the caches is the input. */
+    for (size_t v = 0, nv; v < delta->vectors; v += nv) {
+        size_t left = h - v * LANES;
+
+        nv = gemm_panel(delta->vectors - v);
+        gradient_panel(first, last, nv, left < nv * LANES ? left : nv * LANES, &g,
+                       g.b + v * g.b_vector, (real *)gradient + v * LANES, accumulate);
+    }
+    gradient_by_lanes(first, last, delta->vectors * LANES, h, whole, input,
+                      delta->by_unit, stride, gradient, accumulate);
+}
+
+/* Delta by sample, for samples [0, n) of a tile; lanes beyond h are zero. */
+static void
+turn_delta(size_t h, size_t n, const struct nnf_delta *delta, size_t stride)
+{
+    const real *from = delta->by_unit;
+    real *to = delta->by_sample;
+
+    for (size_t v = 0; v < delta->vectors; v++, to += stride * LANES) {
+        for (size_t j = 0; j < n; j += LANES) {
+            vec block[LANES];
+
+            UNROLL
+            for (size_t i = 0; i < LANES; i++) {
+                size_t unit = v * LANES + i;
+
+                block[i] = unit < h ? load(from + unit * stride + j) : splat(0);
+            }
+            transpose_block(block);
+            UNROLL
+            for (size_t i = 0; i < LANES; i++) {
+                store(to + (j + i) * LANES, block[i]);
+            }
+        }
+    }
+}
+
+static void
+bias_gradient(size_t first, size_t last, size_t n, const void *delta, size_t stride,
+              void *gradient, bool accumulate)
+{
+    real *b = gradient;
+
+    for (size_t i = first; i < last; i += LANES) {
+        const real *row = (const real *)delta + i * stride;
+        size_t rows = last - i < LANES ? last - i : LANES;
+        vec sum[LANES] = {{0}};
+        real total[LANES];
+
+        for (size_t r = 0; r < rows; r++, row += stride) {
+            vec a = {0}, c = {0};
+            size_t j = 0;
+
+            for (; j + 2 * LANES <= n; j += 2 * LANES) {
+                a += load(row + j);
+                c += load(row + j + LANES);
+            }
+            if (j < n) {
+                a += load(row + j);
+            }
+            sum[r] = a + c;
+        }
+        store_u(total, sum_lanes(sum));
+        for (size_t r = 0; r < rows; r++) {
+            b[i + r] = accumulate ? b[i + r] + total[r] : total[r];
+        }
+    }
+}
+
+#endif
