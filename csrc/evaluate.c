@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a network gives at a fixed θ: its outputs, and the objective with its gradient.
+ * What a network gives at a fixed θ: its outputs, and the objective with its gradient;
+ * and whether numbers are finite at all.
  */
 #include "batch.h"
 #include "loss.h"
 #include "optim.h"
+
+bool
+nnf_all_finite(const struct nnf_kernels *kernels, size_t n, const void *reals)
+{
+    struct nnf_float_state outside = nnf_float_enter();
+    bool finite = kernels->all_finite(n, reals);
+
+    nnf_float_leave(outside);
+    return finite;
+}
 
 /* Outputs. */
 

@@ -98,6 +98,9 @@ const char *nnf_kernels_isa(const struct nnf_kernels *kernels);
 /* The i-th name that was compiled in, baseline first; NULL past the last. */
 const char *nnf_isa_name(size_t i);
 
+/* Whether none of n reals of the kernels' type is NaN or infinite. */
+bool nnf_all_finite(const struct nnf_kernels *kernels, size_t n, const void *reals);
+
 /* Data. */
 
 /* Rows of X with what is learnt from them. X is dense, or a CSR matrix where row_starts

@@ -15,10 +15,8 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import DataConversionWarning
-from sklearn.utils import Tags, check_random_state, column_or_1d
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags, check_random_state
 
 from . import _core, _lbfgs, _parameters, _stochastic, _threads
 from ._constraints import (
@@ -30,7 +28,8 @@ from ._constraints import (
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._initialization import initialize
 from ._private_views import PrivateViews
-from ._scikit_learn import check_sample_weight, fit_context, validate_data, warn
+from ._scikit_learn import fit_context
+from ._validation import validate_inputs, validate_training
 
 
 @contextmanager
@@ -169,7 +168,8 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
             self._check_combination(incremental)
             resume = hasattr(self, "coefs_") and (self.warm_start or incremental)
             theta = self._theta().copy() if resume else None
-            X, given, weight = self._validate_input(X, y, sample_weight, theta)
+            dtype = None if theta is None else theta.dtype
+            X, given, weight = validate_training(self, X, y, sample_weight, dtype)
             y, n_outputs, output = self._encode(given, X.dtype, incremental)
             widths = (X.shape[1], *hidden_widths(self.hidden_layer_sizes), n_outputs)
 
@@ -206,34 +206,6 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
                 setattr(self, name, value)
             self._commit(theta, widths, resume)
         return self
-
-    def _validate_input(
-        self, X: Any, y: Any, sample_weight: Any, theta: np.ndarray | None
-    ) -> tuple[Any, np.ndarray, np.ndarray | None]:
-        """Arrays of a new network's type, X's own, or of that of θ to go on from."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=("csr", "csc"),
-            multi_output=True,
-            y_numeric=isinstance(self, RegressorMixin),
-            dtype=(np.float64, np.float32) if theta is None else theta.dtype,
-            order="C",
-            reset=theta is None,
-        )
-        X = cast_inputs(X, X.dtype)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y)
-            warn(
-                "A column-vector y was passed when a 1d array was expected. Please"
-                " change the shape of y to (n_samples, ), for example using ravel().",
-                DataConversionWarning,
-            )
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, X)
-            sample_weight = cast(sample_weight, X.dtype, "sample_weight")
-        return X, y, sample_weight
 
     def _scaled_for(self, n_layers: int) -> tuple[str, ...]:
         """The activation that init="auto" scales each layer for.
@@ -423,17 +395,19 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
 
     def _forward(self, X: Any, output: str | None = None) -> np.ndarray:
         """The network's outputs, with another activation of the last layer if given."""
-        check_is_fitted(self)
+        X = validate_inputs(self, X)
         theta, widths = self._theta(), self._fitted_widths()
-        X = validate_data(self, X, accept_sparse=("csr", "csc"), order="C", reset=False)
-        # The type that X @ coefs_ has in NumPy, of the two that the core knows.
-        single = np.result_type(X.dtype, theta.dtype) == np.float32
-        dtype = np.dtype(np.float32 if single else np.float64)
+        dtype = theta.dtype
+        if X.dtype != dtype:
+            # The type that X @ coefs_ has in NumPy, of the two that the core knows.
+            single = np.result_type(X.dtype, dtype) == np.float32
+            dtype = np.dtype(np.float32 if single else np.float64)
+            theta = cast(theta, dtype, "coefs_")
+        X = cast_inputs(X, dtype)
         output = output or self.out_activation_
         # Any loss that the output allows will do: prediction does not read it.
         loss = "brier" if output == "softmax" else "squared_error"
         net = self._network(widths, output, loss)
-        theta, X = cast(theta, dtype, "coefs_"), cast_inputs(X, dtype)
         result = np.empty((X.shape[0], widths[-1]), dtype)
         work_widths = (mean_width(X), *widths[1:])
         n_threads = _threads.count(self.n_jobs, work_widths, X.shape[0])

@@ -148,9 +148,7 @@ class Classifier(ClassifierMixin, BaseMLP):
         array([5, 7])
         """
         outputs = self._forward(X)
-        if outputs.shape[1] == 1:
-            outputs = outputs.ravel()
-        return self._label_binarizer.inverse_transform(outputs)
+        return _labels.decode(outputs, self._label_binarizer)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each class.
@@ -184,7 +182,10 @@ class Classifier(ClassifierMixin, BaseMLP):
         if len(self.classes_) == 1:
             return np.ones_like(outputs)
         if outputs.shape[1] == 1:
-            return np.hstack([1 - outputs, outputs])
+            both = np.empty((len(outputs), 2), outputs.dtype)
+            np.subtract(1, outputs, out=both[:, :1])
+            both[:, 1:] = outputs
+            return both
         return outputs
 
     def predict_log_proba(self, X: Any) -> np.ndarray:

@@ -32,6 +32,13 @@ isas: tuple[str, ...]
 isa: str
 """The instruction set in use, picked at import."""
 
+def is_plain(array: object, ndim: int, /) -> bool:
+    """Whether an object needs no validation.
+
+    So does a non-empty ndarray (no subclass) with that many dimensions, C-contiguous,
+    aligned, native float32 or float64, all finite.
+    """
+
 @final
 class Net:
     """The shape of a network: an immutable value.

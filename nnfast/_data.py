@@ -34,6 +34,9 @@ class Data(NamedTuple):
 
 def cast(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
     """The array in the network's type; ValueError where a value does not fit in it."""
+    flags = array.flags
+    if array.dtype == dtype and flags.c_contiguous and flags.aligned:
+        return array
     with np.errstate(over="ignore"):
         result = np.require(array, dtype, ["C", "A"])
     if array.dtype != result.dtype and not np.isfinite(result).all():

@@ -21,29 +21,43 @@ def binarizer(y: Any, classes: Any = None) -> Any:
     if classes is not None and not type_of_target(y).startswith("multilabel"):
         y = classes
     labels = LabelBinarizer()
-    if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "bi":
+    found = _plain_classes(y)
+    if found is None:
+        return labels.fit(y)
+    # What fit makes of integers, without its three looks at y.
+    labels.y_type_ = "binary" if len(found) <= 2 else "multiclass"
+    labels.sparse_input_, labels.classes_ = False, found
+    return labels
+
+
+def _plain_classes(y: Any) -> np.ndarray | None:
+    """The classes of plain integers; None where scikit-learn has to look at y.
+
+    So it has at more than half as many classes as rows: it then has a warning to give.
+    """
+    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "bi":
         found = np.unique(y)
-        if 2 * len(found) < len(y):  # else scikit-learn has a warning to give
-            # What fit makes of integers, without its three looks at y.
-            labels.y_type_ = "binary" if len(found) <= 2 else "multiclass"
-            labels.sparse_input_, labels.classes_ = False, found
-            return labels
-    return labels.fit(y)
+        if 2 * len(found) < len(y):
+            return found
+    return None
 
 
 def check_known(y: np.ndarray, known: np.ndarray, *, same: bool) -> None:
     """ValueError for a class that is new, or with ``same`` for one that is missing."""
     from sklearn.utils.multiclass import unique_labels
 
-    classes = unique_labels(y)
+    classes = _plain_classes(y)
+    if classes is None:
+        classes = unique_labels(y)
+    found, expected = set(classes.tolist()), set(known.tolist())
     if same:
-        if set(classes) != set(known):
+        if found != expected:
             raise ValueError(
                 "warm_start can only be used where `y` has the same "
                 "classes as in the previous call to fit. Previously "
                 f"got {known}, `y` has {classes}"
             )
-    elif len(np.setdiff1d(classes, known, assume_unique=True)):
+    elif not found <= expected:
         raise ValueError(
             "`y` has classes not in `self.classes_`. "
             f"`self.classes_` has {known}. 'y' has {classes}."
@@ -64,6 +78,17 @@ def encode(y: np.ndarray, labels: Any, dtype: Any) -> tuple[np.ndarray, int, str
         return positive.astype(dtype)[:, np.newaxis], 1, "logistic"
     targets = labels.transform(y)
     return np.require(targets, dtype, ["C", "A"]), targets.shape[1], "logistic"
+
+
+def decode(outputs: np.ndarray, labels: Any) -> np.ndarray:
+    """The label of each row, as labels.inverse_transform gives it."""
+    if labels.y_type_ == "multiclass":
+        return labels.classes_.take(outputs.argmax(axis=1))
+    if labels.y_type_ == "binary" and len(labels.classes_) == 2:
+        return labels.classes_.take(outputs[:, 0] > 0.5)
+    if outputs.shape[1] == 1:
+        outputs = outputs.ravel()
+    return labels.inverse_transform(outputs)
 
 
 def row_weights(

@@ -121,6 +121,7 @@ nnf_array_get(PyObject *object, const struct array_demand *demand, struct array 
         .name = demand->name,
         .data = PyArray_DATA(given),
         .shape = {1, 1},
+        .size = (size_t)PyArray_SIZE(given),
         .n_bytes = (size_t)PyArray_NBYTES(given),
         .writable = demand->writable,
         .real = PyArray_TYPE(given) == NPY_FLOAT64 ? NNF_FLOAT64 : NNF_FLOAT32,
@@ -132,6 +133,25 @@ nnf_array_get(PyObject *object, const struct array_demand *demand, struct array 
         }
     }
     return 0;
+}
+
+bool
+nnf_array_is_plain(PyObject *object, long ndim, struct array *array)
+{
+    PyArrayObject *given = (PyArrayObject *)object;
+
+    if (!PyArray_CheckExact(object) || !is_element(given, ELEMENT_ANY_REAL) ||
+        PyArray_NDIM(given) != ndim || layout_flaw(given, false) != NULL ||
+        PyArray_SIZE(given) == 0) {
+        return false;
+    }
+    *array = (struct array){
+        .data = PyArray_DATA(given),
+        .size = (size_t)PyArray_SIZE(given),
+        .n_bytes = (size_t)PyArray_NBYTES(given),
+        .real = PyArray_TYPE(given) == NPY_FLOAT64 ? NNF_FLOAT64 : NNF_FLOAT32,
+    };
+    return true;
 }
 
 enum element

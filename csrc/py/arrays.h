@@ -36,7 +36,7 @@ struct array {
     const char *name; /* null: not given */
     void *data;
     size_t shape[2];
-    size_t n_bytes;
+    size_t size, n_bytes;
     bool writable;
     enum nnf_real real; /* of a real array */
 };
@@ -51,6 +51,11 @@ int nnf_array_get(PyObject *object, const struct array_demand *demand,
 
 /* What arrays of that type hold. */
 enum element nnf_element_of(enum nnf_real real);
+
+/* True when object is an ndarray itself (no subclass) with that many dimensions, none
+ * of them empty, that the core could use as it is; *array is then filled. Sets no
+ * exception. */
+bool nnf_array_is_plain(PyObject *object, long ndim, struct array *array);
 
 /* True when object is an array with that many dimensions. */
 bool nnf_array_has_ndim(PyObject *object, int ndim);

@@ -147,6 +147,33 @@ module_free(void *module)
     module_clear(module);
 }
 
+/* Arguments: any object, and a number of dimensions. */
+static PyObject *
+is_plain(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    struct module_state *state = PyModule_GetState(module);
+    struct array array;
+    long ndim;
+
+    if (n_args != 2) {
+        PyErr_Format(PyExc_TypeError, "is_plain takes 2 arguments, got %zd", n_args);
+        return NULL;
+    }
+    ndim = PyLong_AsLong(args[1]);
+    if (ndim == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    return PyBool_FromLong(nnf_array_is_plain(args[0], ndim, &array) &&
+                           nnf_all_finite(nnf_kernels_find(state->isa, array.real),
+                                          array.size, array.data));
+}
+
+static PyMethodDef module_methods[] = {
+    {"is_plain", (PyCFunction)(void (*)(void))is_plain, METH_FASTCALL,
+     "Whether an object is an array that the core can use as it is."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
     {0, NULL},
@@ -157,6 +184,7 @@ static struct PyModuleDef module_def = {
     .m_name = "nnfast._core",
     .m_doc = "The C core of nnfast.",
     .m_size = sizeof(struct module_state),
+    .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_clear = module_clear,
