@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from sklearn import neural_network
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
@@ -88,18 +88,6 @@ def test_pipeline_and_cross_validation_on_real_data():
     pipeline = make_pipeline(StandardScaler(), network)
     # The table is nearly separable: published accuracies lie between 0.95 and 0.98.
     assert cross_val_score(pipeline, data, target, cv=3).min() > 0.93
-
-
-def test_grid_search_over_parameters_that_only_nnfast_has():
-    data, target = load_iris(return_X_y=True)
-    grid = {
-        "activation": ["tanh", ["elu"]],
-        "dropout": [0.0, [0.1]],
-        "class_weight": [None, "balanced", {0: 1.0, 1: 2.0, 2: 1.0}],
-    }
-    network = MLPClassifier((6,), learning_rate_init=0.05, max_iter=40, random_state=0)
-    search = GridSearchCV(network, grid, cv=3).fit(scale(data), target)
-    assert search.best_score_ > 0.9
 
 
 def test_regression_on_real_data():
@@ -373,36 +361,6 @@ def test_initial_weights_that_are_given():
     # Neither draws weights: both shuffle from the start of the generator.
     equal(again, kept.fit(X, y))
     equal(start, MLPClassifier(**SMALL).fit(X, y))  # what was given is not trained
-
-
-def test_class_weight_equals_sample_weight():
-    weights = {0: 0.5, 1: 2.0, 2: 3.0}
-    rows = np.array([weights[label] for label in y])
-    balanced = (len(y) / (3 * np.bincount(y)))[y]
-    own = rng.uniform(0.5, 2, len(y))
-    for class_weight, row_weights in ((weights, rows), ("balanced", balanced)):
-        for sample_weight in (None, own):
-            total = (
-                row_weights if sample_weight is None else row_weights * sample_weight
-            )
-            equal(
-                MLPClassifier(**SMALL, class_weight=class_weight).fit(
-                    X, y, sample_weight
-                ),
-                MLPClassifier(**SMALL).fit(X, y, total),
-            )
-    named = np.array(["a", "b", "c"])[y]
-    by_name = {"a": 0.5, "b": 2.0, "c": 3.0}
-    equal(
-        MLPClassifier(**SMALL, class_weight=by_name).fit(X, named),
-        MLPClassifier(**SMALL).fit(X, y, rows),
-    )
-    equal(
-        MLPClassifier(**SMALL, class_weight=weights).partial_fit(
-            X, y, classes=[0, 1, 2]
-        ),
-        MLPClassifier(**SMALL).partial_fit(X, y, rows, classes=[0, 1, 2]),
-    )
 
 
 def test_class_weight_does_not_enter_the_validation_score():
