@@ -263,9 +263,10 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         if self.solver == "lbfgs":
             n_threads = count_threads(data.n_rows)
             theta, attributes = _lbfgs.minimize(self, net, theta, data, n_threads)
-            # There are no moments to go on from.
+            # A new network has no moments to go on from.
             t = getattr(self, "t_", 0) if resume else 0
-            return theta, {"t_": t, "_optimizer": None, **attributes}
+            optimizer = getattr(self, "_optimizer", None) if resume else None
+            return theta, {"t_": t, "_optimizer": optimizer, **attributes}
         return _stochastic.train(
             self,
             net,

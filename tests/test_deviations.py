@@ -310,6 +310,23 @@ def test_another_way_to_train(before, after):
         np.testing.assert_allclose(a, b, atol=0.05)
 
 
+@pytest.mark.parametrize("solver", STOCHASTIC)
+def test_stale_moments(solver):
+    def go_on(library, first, second):
+        network = regressor(library, solver=solver, hidden_layer_sizes=first)
+        if first is not None:
+            network.fit(X, t)
+        network.set_params(solver="lbfgs", hidden_layer_sizes=second).fit(X, t)
+        return network.set_params(solver=solver).partial_fit(X, t).coefs_[0]
+
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        go_on(neural_network, 4, 5)
+    without = go_on(nnfast, None, 4)
+    np.testing.assert_array_equal(go_on(nnfast, 4, 4), without)
+    # A step is about 0.001; rounding that lbfgs has amplified is below 1e-10.
+    assert np.abs(go_on(neural_network, 4, 4) - without).max() > 1e-6
+
+
 # ---- failures ----
 
 

@@ -143,3 +143,16 @@ def test_other_hidden_widths_are_ignored_when_going_on(name, solver, method):
         weights.append(np.concatenate([W.ravel() for W in network.coefs_]))
     # A few steps from weights near one: rounding (1e-16) grows by less than 1e4.
     np.testing.assert_allclose(*weights, rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_moments_outlast_an_lbfgs_fit_in_between(solver):
+    weights = []
+    for library in LIBRARIES:
+        network = build(library, "MLPRegressor", solver=solver, warm_start=True)
+        network.fit(X, labels).set_params(solver="lbfgs").fit(X, labels)
+        network.set_params(solver=solver).partial_fit(X, labels)
+        weights.append(np.concatenate([W.ravel() for W in network.coefs_]))
+    # Three iterations of lbfgs amplify rounding (1e-16) by less than 1e6.
+    np.testing.assert_allclose(*weights, rtol=0, atol=1e-10)
