@@ -7,12 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn import neural_network
-from sklearn.utils.estimator_checks import (
-    check_all_zero_sample_weights_error,
-    check_dataframe_column_names_consistency,
-    check_estimator,
-    check_param_validation,
-)
+from sklearn.utils import estimator_checks
 from threadpoolctl import threadpool_limits
 
 import nnfast
@@ -41,7 +36,7 @@ def statuses(estimator, expected_failed_checks=None):
     # On so little data, threads of BLAS cost more than they bring.
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = check_estimator(
+        results = estimator_checks.check_estimator(
             estimator,
             on_fail=None,
             on_skip=None,
@@ -124,17 +119,20 @@ def test_dropout_fails_the_equivalence_of_weights_only(name, solver):
     assert ours["xfail"] <= WEIGHT_EQUIVALENCE
 
 
-# Checks that scikit-learn runs on its own estimators only.
+# Checks that scikit-learn runs on its own estimators only; the first came with 1.9.
+OWN_CHECKS = [
+    "check_all_zero_sample_weights_error",
+    "check_dataframe_column_names_consistency",
+    "check_param_validation",
+]
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize(
-    "check",
-    [
-        check_all_zero_sample_weights_error,
-        check_dataframe_column_names_consistency,
-        check_param_validation,
-    ],
+    "check", [check for check in OWN_CHECKS if hasattr(estimator_checks, check)]
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_checks_of_scikit_learns_own(name, early_stopping, check):
-    check(name, getattr(nnfast, name)(early_stopping=early_stopping))
+    network = getattr(nnfast, name)(early_stopping=early_stopping)
+    getattr(estimator_checks, check)(name, network)
