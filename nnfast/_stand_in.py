@@ -84,15 +84,22 @@ class _StandInMeta(ABCMeta):
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **more: Any
     ) -> Any:
-        replaced = [base for base in bases if is_stand_in(base)]
-        clashes = [clash for base in replaced for clash in _clashes(base, namespace)]
+        ancestors = {kind for base in bases for kind in base.__mro__}
+        clashes = [
+            clash
+            for ancestor in filter(is_stand_in, ancestors)
+            for clash in _clashes(ancestor, namespace)
+        ]
         if not clashes:
             return super().__new__(cls, name, bases, namespace, **more)
+        reason = f"nnfast has no use or another one for its {', '.join(clashes)}"
+        # A class between the two has been made already.
+        if not any(map(is_stand_in, bases)):
+            reason += "; nnfast.uninstall() before its base classes are made helps"
+            warnings.warn(f"class {name}: {reason}", stacklevel=2)
+            return super().__new__(cls, name, bases, namespace, **more)
         warnings.warn(
-            f"class {name} stays a subclass of scikit-learn's"
-            f" {replaced[0].__name__}, because nnfast has no use or another one for"
-            f" its {', '.join(clashes)}",
-            stacklevel=2,
+            f"class {name} stays a subclass of scikit-learn's: {reason}", stacklevel=2
         )
         bases = tuple(vars(base).get("_replaces", base) for base in bases)
         return type(bases[0])(name, bases, namespace, **more)

@@ -411,9 +411,23 @@ kind, message = made(overriding)
 kind(**SMALL).fit(X, y)
 assert kind.calls == 4
 assert message == (
-    "class Noisy stays a subclass of scikit-learn's MLPClassifier, because nnfast has"
-    " no use or another one for its _backprop"
+    "class Noisy stays a subclass of scikit-learn's: nnfast has no use or another one"
+    " for its _backprop"
 )
+
+class Between(MLPClassifier):
+    pass
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    class Late(Between):
+        def _backprop(self, *args):
+            pass
+(warning,) = caught
+assert str(warning.message) == (
+    "class Late: nnfast has no use or another one for its _backprop;"
+    " nnfast.uninstall() before its base classes are made helps"
+)
+assert warning.filename == "<string>"
 
 def weighing():
     class Mixin:

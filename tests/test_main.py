@@ -4,6 +4,7 @@
 Each program here is run both ways, and what can be seen of it must be the same.
 """
 
+import os
 import re
 import signal
 import subprocess
@@ -178,6 +179,14 @@ def test_a_program_of_scikit_learn_trains_nnfasts_networks(tmp_path):
     """
     )
     assert run(sys.executable, "-m", "nnfast", program) == "done\n"
+
+
+def test_scikit_learns_own_tests_pass_as_a_program(tmp_path):
+    tests = ["--pyargs", "sklearn.neural_network.tests.test_mlp"]
+    plain = ["-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", tmp_path]
+    program = [sys.executable, "-m", "nnfast", "-m", "pytest", *plain, *tests]
+    said = run(*program, cwd=tmp_path)
+    assert re.search(r"\n=+ \d+ passed.*\n$", said)
 
 
 def test_nothing_of_scikit_learn_is_imported_for_a_program_without_it(folder):
