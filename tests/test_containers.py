@@ -38,6 +38,11 @@ def test_frames(kind):
     )
     same(ours.predict_proba(frame), theirs.predict_proba(frame))
     np.testing.assert_array_equal(ours.predict(frame), theirs.predict(frame))
+    if not hasattr(theirs, "feature_names_in_"):
+        # Before 1.9, scikit-learn asks frames in a way that polars has given up.
+        assert kind == "polars"
+        assert not hasattr(ours, "feature_names_in_")
+        return
     np.testing.assert_array_equal(ours.feature_names_in_, names)
 
     with pytest.raises(ValueError, match="should match those that were passed"):
