@@ -24,6 +24,7 @@ import numpy as np
 import sklearn
 from lessons.compare import quiet
 from lessons.report import Progress, Report
+from stopwatch.machine import cpu_model
 from threadpoolctl import threadpool_limits
 
 import nnfast
@@ -91,16 +92,6 @@ def check_output(options: argparse.Namespace) -> None:
         )
     if options.json and not options.json.absolute().parent.is_dir():
         sys.exit(f"--json: the folder {options.json.absolute().parent} does not exist")
-
-
-def cpu_model() -> str:
-    """The processor's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    return next(names, platform.machine())
 
 
 def environment() -> dict[str, Any]:

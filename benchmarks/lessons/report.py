@@ -24,10 +24,16 @@ def show_seconds(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
+def show_microseconds(value: float) -> str:
+    """Three significant digits, and all of a large number's."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
+
+
 FORMATS: dict[str, Callable[[Any], str]] = {
     "text": str,
     "count": lambda value: f"{value:,.0f}",
     "seconds": show_seconds,
+    "microseconds": show_microseconds,
     "percent": lambda value: f"{100 * value:.1f} %",
     "times": lambda value: f"{value:.1f} x" if value < 10 else f"{value:,.0f} x",
     "loss": lambda value: f"{value:.4f}" if value >= 0.001 else f"{value:.1e}",

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Three pictures: time over the limit, ratio to each peer, scaling by threads."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lessons import style
+from lessons.report import show
+
+from .peers import LIBRARIES, OURS
+from .results import Results
+from .shapes import Shape
+
+LOOKS = dict(zip(LIBRARIES, style.SERIES))
+
+# The sweeps, and what is on the horizontal axis of each.
+AXES: dict[str, tuple[str, Callable[[Shape], int]]] = {
+    "width": ("width w of 64-w-w-10, batch 200", lambda shape: shape.hidden[0]),
+    "batch": ("batch of 64-100-10", lambda shape: shape.batch),
+    "depth": ("hidden layers of 64, batch 128", lambda shape: len(shape.hidden)),
+}
+
+
+def by_size(results: Results) -> Any:
+    """Time over the limit along each sweep; over nothing less than 1 can be."""
+    sections = [name for name in AXES if results.select(section=name)]
+    if not sections or results.peak("float32") is None:
+        return None
+    figure, axes = style.panels(1, len(sections), 3.6 * len(sections), 3.8)
+    for ax, section in zip(axes, sections):
+        label, size = AXES[section]
+        for library, look in LOOKS.items():
+            points = sorted(
+                (size(m.shape), m.least / m.shape.limit(results.peak(m.dtype)))
+                for m in results.select(section=section, library=library)
+            )
+            if points:
+                ax.plot(*zip(*points), label=library, **look)
+        ax.axhline(1, color=style.BLACK, linewidth=1)
+        ax.set(yscale="log", xlabel=label)
+        if section != "depth":
+            ax.set_xscale("log")
+            style.plain_numbers(ax.xaxis)
+        style.plain_numbers(ax.yaxis)
+    axes[0].set_ylabel("time of a step / limit")
+    figure.suptitle(
+        "Time relative to the multiply-adds at the machine's peak, float32, 1 thread",
+        x=0.01,
+        ha="left",
+        fontsize=10,
+    )
+    _legend(figure, axes)
+    return figure
+
+
+def by_peer(results: Results) -> Any:
+    """How many times nnfast's time each peer takes, for every shape of the table."""
+    chosen = results.select(section="table", dtype="float32")
+    shapes = list(dict.fromkeys(m.shape for m in chosen))
+    least = [
+        results.least(section="table", dtype="float32", shape=shape) for shape in shapes
+    ]
+    peers = [name for name in LOOKS if name != OURS and any(name in s for s in least)]
+    if not peers or not all(OURS in seconds for seconds in least):
+        return None
+    figure, (ax,) = style.panels(1, 1, 8, 1.4 + 0.36 * len(shapes))
+    for name in peers:
+        points = [(s[name] / s[OURS], y) for y, s in enumerate(least) if name in s]
+        look = {key: LOOKS[name][key] for key in ("color", "marker")}
+        ax.scatter(*zip(*points), s=44, label=name, zorder=2, **look)
+    for y, seconds in enumerate(least):
+        fastest = min(seconds[name] for name in peers if name in seconds)
+        ax.annotate(
+            show(fastest / seconds[OURS], "times"),
+            (1.02, y),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontweight="bold",
+        )
+    ax.axvline(1, color=style.BLACK, linewidth=1)
+    ax.annotate("the fastest peer", (1.0, 1.02), xycoords="axes fraction", fontsize=9)
+    ax.set(xscale="log", xlabel=f"time / nnfast's time\n{results.environment['CPU']}")
+    ax.set_yticks(range(len(shapes)), list(map(str, shapes)))
+    ax.set_ylim(len(shapes) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    style.plain_numbers(ax.xaxis)
+    ax.set_title("A training step of each library, float32, 1 thread")
+    _legend(figure, [ax])
+    return figure
+
+
+def by_threads(results: Results) -> Any:
+    """Time of a step for every number of threads, and the limit."""
+    chosen = results.select(section="threads")
+    shapes = list(dict.fromkeys(m.shape for m in chosen))
+    if len({m.threads for m in chosen}) < 2:
+        return None
+    figure, axes = style.panels(1, len(shapes), 3.6 * len(shapes), 3.8)
+    for ax, shape in zip(axes, shapes):
+        for library, look in LOOKS.items():
+            found = results.select(section="threads", shape=shape, library=library)
+            points = sorted((m.threads, 1e6 * m.least) for m in found)
+            if points:
+                ax.plot(*zip(*points), label=library, **look)
+        counts = sorted({m.threads for m in chosen if results.peak(m.dtype, m.threads)})
+        limits = [1e6 * shape.limit(results.peak("float32", n)) for n in counts]
+        ax.plot(counts, limits, color=style.BLACK, linewidth=1, label="limit")
+        ax.set(xscale="log", yscale="log", xlabel="threads", title=str(shape))
+        ax.set_xticks(sorted({m.threads for m in chosen}))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter("")
+        style.plain_numbers(ax.yaxis, few=True)
+    axes[0].set_ylabel("microseconds of a step")
+    _legend(figure, axes)
+    return figure
+
+
+def _legend(figure: Any, axes: list[Any]) -> None:
+    """One for all panels: every name once."""
+    named = {
+        label: handle
+        for ax in axes
+        for handle, label in zip(*ax.get_legend_handles_labels())
+    }
+    figure.legend(
+        list(named.values()), list(named), loc="outside lower center", ncols=6
+    )
+
+
+PICTURES = {
+    "speed-limit.png": by_size,
+    "speed-peers.png": by_peer,
+    "speed-threads.png": by_threads,
+}
+
+
+def save(results: Results, folder: Path) -> list[Path]:
+    """Draw those that there are numbers for."""
+    style.apply()
+    from matplotlib import pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, draw in PICTURES.items():
+        figure = draw(results)
+        if figure is not None:
+            figure.savefig(folder / name, dpi=100)
+            plt.close(figure)
+            paths.append(folder / name)
+    return paths

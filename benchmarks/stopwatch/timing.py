@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Takes the libraries in turns, so that what slows the machine slows them all.
+
+Each library runs in worker processes, several one after the other. A visit runs a job
+once with one repetition and once with many; the time per repetition is the difference
+of the two over the difference of their numbers, so that whatever a fit does once
+(validation, first weights, labels) drops out. "Least" is the least of the long runs
+minus the least of the short ones, over all visits of all processes; "median" is that of
+the differences of each visit.
+
+One thread is measured in CPU seconds, which is what the clock shows on an idle machine,
+since the worker is pinned to one processor; more threads by the clock.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from operator import sub
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from .peers import can, environment
+from .results import Measurement
+from .shapes import Job
+
+WALL, CPU = 0, 1  # in the pairs that a worker answers
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often, and for how many seconds at a time."""
+
+    processes: int
+    visits: int
+    budget: float
+
+
+FULL = Effort(processes=5, visits=2, budget=0.05)
+QUICK = Effort(processes=1, visits=3, budget=0.02)
+
+
+@dataclass
+class Samples:
+    """What the visits of one library to one job took."""
+
+    repetitions: int | None = None
+    short: list[float] = field(default_factory=list)
+    long: list[float] = field(default_factory=list)
+
+    def measurement(self, job: Job, library: str) -> Measurement:
+        assert self.repetitions is not None
+        per_unit = 1 / ((self.repetitions - 1) * job.units)
+        return Measurement(
+            section=job.section,
+            shape=job.shape,
+            dtype=job.dtype,
+            threads=job.threads,
+            task=job.task,
+            library=library,
+            least=per_unit * (min(self.long) - min(self.short)),
+            median=per_unit * median(map(sub, self.long, self.short)),
+            samples=len(self.long),
+        )
+
+
+class Failed(Exception):
+    """A worker said why it could not."""
+
+
+class Process:
+    """A worker, as the one who tells it what to do sees it."""
+
+    def __init__(self, library: str, threads: int) -> None:
+        self.library, self.threads = library, threads
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "stopwatch.worker", library, str(threads)],
+            cwd=Path(__file__).parents[1],
+            env=environment(threads),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def ask(self, what: str, **more: Any) -> dict[str, Any]:
+        assert self.process.stdin
+        assert self.process.stdout
+        try:
+            print(json.dumps({"do": what, **more}), file=self.process.stdin, flush=True)
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        answer = json.loads(line or '{"error": "its process ended"}')
+        if "error" in answer:
+            raise Failed(answer["error"])
+        return answer
+
+    def open(self, job: Job, samples: Samples, effort: Effort) -> None:
+        answer = self.ask(
+            "open",
+            shape=asdict(job.shape),
+            dtype=job.dtype,
+            task=job.task,
+            repetitions=samples.repetitions,
+            budget=effort.budget,
+        )
+        samples.repetitions = answer["repetitions"]
+
+    def visit(self, job: Job, samples: Samples) -> None:
+        answer = self.ask("time", repetitions=samples.repetitions)
+        clock = CPU if job.threads == 1 else WALL
+        samples.short.append(answer["short"][clock])
+        samples.long.append(answer["long"][clock])
+
+    def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Turns:
+    """All visits of all libraries to all jobs."""
+
+    def __init__(self, libraries: Sequence[str], effort: Effort) -> None:
+        self.libraries, self.effort = libraries, effort
+        self.samples: dict[tuple[Job, str], Samples] = {}
+        self.failures: dict[tuple[Job, str], str] = {}
+        self.processes: dict[tuple[str, int], Process] = {}
+
+    def process(self, library: str, threads: int) -> Process:
+        key = library, threads
+        if key not in self.processes:
+            self.processes[key] = Process(library, threads)
+        return self.processes[key]
+
+    def take(self, job: Job) -> None:
+        """A few visits of every library to one job."""
+        opened = []
+        for library in (name for name in self.libraries if can(name, job.task)):
+            key = job, library
+            samples = self.samples.setdefault(key, Samples())
+            if key not in self.failures:
+                process = self.process(library, job.threads)
+                try:
+                    process.open(job, samples, self.effort)
+                    opened.append((process, samples))
+                except Failed as failure:
+                    self.failures[key] = str(failure)
+                    self.forget(process)
+        for _ in range(self.effort.visits):
+            for process, samples in opened:
+                process.visit(job, samples)
+
+    def forget(self, process: Process) -> None:
+        """Begin afresh next time: the process may have ended."""
+        process.close()
+        del self.processes[process.library, process.threads]
+
+    def close(self) -> None:
+        """End this generation of processes."""
+        for process in list(self.processes.values()):
+            self.forget(process)
+
+    def measurements(self) -> Iterable[Measurement]:
+        for (job, library), samples in self.samples.items():
+            if samples.long:
+                yield samples.measurement(job, library)
