@@ -28,8 +28,8 @@ from ._constraints import (
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._initialization import initialize
 from ._private_views import PrivateViews
-from ._scikit_learn import fit_context
-from ._validation import validate_inputs, validate_training
+from ._scikit_learn import fit_context, validate_parameters
+from ._validation import validate_training, validate_weight
 
 
 @contextmanager
@@ -41,6 +41,20 @@ def unchanged_on_failure(estimator: Any) -> Iterator[None]:
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
+        raise
+
+
+@contextmanager
+def bad_parameter_named(estimator: Any) -> Iterator[None]:
+    """Say which parameter is bad where a failure may have come of one.
+
+    As in scikit-learn, a ``partial_fit`` after the first does not look at parameters:
+    one that was set in between shows itself where it is used.
+    """
+    try:
+        yield
+    except Exception:
+        validate_parameters(estimator)
         raise
 
 
@@ -164,13 +178,14 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         return self._fit(X, y, sample_weight, incremental=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Self:
-        with unchanged_on_failure(self):
+        with unchanged_on_failure(self), bad_parameter_named(self):
             self._check_combination(incremental)
             resume = hasattr(self, "coefs_") and (self.warm_start or incremental)
             theta = self._theta().copy() if resume else None
             dtype = None if theta is None else theta.dtype
-            X, given, weight = validate_training(self, X, y, sample_weight, dtype)
+            X, given = validate_training(self, X, y, dtype)
             y, n_outputs, output = self._encode(given, X.dtype, incremental)
+            weight = validate_weight(sample_weight, X)
             widths = (X.shape[1], *hidden_widths(self.hidden_layer_sizes), n_outputs)
 
             self._random_state = check_random_state(self.random_state)
@@ -394,9 +409,11 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         hidden = hidden_activations(self.activation, len(widths) - 2)
         return _core.Net(widths, (*hidden, output), loss, huber_delta)
 
-    def _forward(self, X: Any, output: str | None = None) -> np.ndarray:
-        """The network's outputs, with another activation of the last layer if given."""
-        X = validate_inputs(self, X)
+    def _outputs(self, X: Any, output: str | None = None) -> np.ndarray:
+        """The network's outputs for an X that ``validate_inputs`` has passed.
+
+        Another activation of the last layer than the fitted one can be given.
+        """
         theta, widths = self._theta(), self._fitted_widths()
         dtype = theta.dtype
         if X.dtype != dtype:

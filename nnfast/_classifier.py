@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from . import _labels
 from ._base import BaseMLP, unchanged_on_failure
 from ._scikit_learn import check_partial_fit_first_call, fit_context
+from ._validation import validate_inputs
 
 
 def _is_stochastic(estimator: Any) -> bool:
@@ -147,7 +148,7 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> model.fit([[0.0], [1.0], [2.0]], [5, 5, 7]).predict([[0.5], [1.9]])
         array([5, 7])
         """
-        outputs = self._forward(X)
+        outputs = self._outputs(validate_inputs(self, X))
         return _labels.decode(outputs, self._label_binarizer)
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -178,7 +179,11 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> model.fit([[0.0], [1.0], [2.0]], [5, 5, 7]).predict_proba([[0.1]]).round(2)
         array([[1., 0.]])
         """
-        outputs = self._forward(X)
+        return self._proba(validate_inputs(self, X))
+
+    def _proba(self, X: Any) -> np.ndarray:
+        """predict_proba for an X that ``validate_inputs`` has passed."""
+        outputs = self._outputs(X)
         if len(self.classes_) == 1:
             return np.ones_like(outputs)
         if outputs.shape[1] == 1:
@@ -219,12 +224,13 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> bool(model.predict_log_proba([[1e4]])[0, 0] < -1000)
         True
         """
-        y_prob = self.predict_proba(X)
+        X = validate_inputs(self, X)  # once: it may have a warning to give
+        y_prob = self._proba(X)
         saturated = y_prob < np.finfo(y_prob.dtype).tiny
         y_prob[saturated] = 1  # keeps the logarithm quiet
         log_y_prob = np.log(y_prob, out=y_prob)
         if saturated.any():
-            exact = self._log_proba_of_logits(self._forward(X, output="identity"))
+            exact = self._log_proba_of_logits(self._outputs(X, output="identity"))
             log_y_prob[saturated] = exact[saturated]
         return log_y_prob
 

@@ -105,8 +105,8 @@ def hidden_activations(activation: Any, n_hidden: int) -> tuple[str, ...]:
     """One name per hidden layer."""
     if isinstance(activation, str):
         return (activation,) * n_hidden
+    _check_count("activation", activation, n_hidden)
     names = tuple(activation)
-    _check_count("activation", names, n_hidden)
     for i, name in enumerate(names):
         if not isinstance(name, str) or name not in _ACTIVATIONS:
             raise ValueError(
@@ -135,10 +135,12 @@ def dropout_rates(dropout: Any, n_hidden: int) -> tuple[float, ...] | None:
 
 
 def _check_count(name: str, values: Any, n_hidden: int) -> None:
-    if len(values) != n_hidden:
+    # An array without dimensions has no length.
+    count = values.size if isinstance(values, np.ndarray) else len(values)
+    if count != n_hidden or getattr(values, "ndim", 1) != 1:
         raise ValueError(
             f"{name} must have one entry per hidden layer, {n_hidden} in all;"
-            f" got {len(values)}: {values!r}."
+            f" got {count}: {values!r}."
         )
 
 

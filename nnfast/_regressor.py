@@ -11,6 +11,7 @@ from ._base import BaseMLP
 from ._constraints import check_regressor_combination
 from ._data import cast
 from ._scikit_learn import fit_context
+from ._validation import validate_inputs
 
 
 class Regressor(RegressorMixin, BaseMLP):
@@ -115,5 +116,5 @@ class Regressor(RegressorMixin, BaseMLP):
         >>> model.fit([[0.0], [1.0], [2.0]], [1, 3, 5]).predict([[1.0]]).round(1)
         array([3.])
         """
-        outputs = self._forward(X)
+        outputs = self._outputs(validate_inputs(self, X))
         return outputs.ravel() if outputs.shape[1] == 1 else outputs

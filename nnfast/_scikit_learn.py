@@ -24,6 +24,7 @@ __all__ = [
     "fit_context",
     "mlp_optimizers",
     "validate_data",
+    "validate_parameters",
     "warn",
 ]
 
@@ -39,6 +40,11 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Any:
     if not weight.any():  # 1.9 has said so itself; 1.7 and 1.8 have no such check
         raise ValueError(NO_WEIGHT)
     return weight
+
+
+def validate_parameters(estimator: Any) -> None:
+    """InvalidParameterError for a parameter outside of its constraints."""
+    estimator._validate_params()
 
 
 def check_partial_fit_first_call(estimator: Any, classes: Any) -> bool:

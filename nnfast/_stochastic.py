@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import assert_all_finite
 
 from ._data import Data
 from ._scikit_learn import NO_WEIGHT, warn
@@ -255,7 +256,7 @@ def _say_how_it_ended(
         warn("Training interrupted by user.")
     elif result["stop"] == "max_iter" and not incremental:
         warn(
-            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter})"
+            f"Stochastic Optimizer: Maximum iterations ({int(estimator.max_iter)})"
             " reached and the optimization hasn't converged yet.",
             ConvergenceWarning,
         )
@@ -282,10 +283,15 @@ def _split(
             "or the size of your dataset."
         )
     validation = data._replace(weight=validation_weight).rows(held_out)
-    if validation.weight is not None and not validation.weight.any():
+    if validation.weight is not None:
         # No score can be computed: scikit-learn's metrics say so in these words.
+        assert_all_finite(validation.weight, input_name="sample_weight")
+        if not validation.weight.any():
+            raise ValueError(NO_WEIGHT)
+    data = data.rows(training)
+    if data.weight is not None and not data.weight.any():
         raise ValueError(NO_WEIGHT)
-    return data.rows(training), validation
+    return data, validation
 
 
 def _batch_size(batch_size: Any, n_rows: int) -> int:
@@ -321,7 +327,7 @@ def _reporter(estimator: Any) -> Callable[[dict[str, Any]], None]:
             }[epoch["event"]]
             print(
                 f"{subject} did not improve more than tol={estimator.tol:f} for"
-                f" {estimator.n_iter_no_change} consecutive epochs. {ending}"
+                f" {int(estimator.n_iter_no_change)} consecutive epochs. {ending}"
             )
 
     return report

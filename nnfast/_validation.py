@@ -22,9 +22,9 @@ _SPARSE = ("csr", "csc")
 
 
 def validate_training(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, dtype: Any
-) -> tuple[Any, np.ndarray, np.ndarray | None]:
-    """X, y and the weights of a fit.
+    estimator: Any, X: Any, y: Any, dtype: Any
+) -> tuple[Any, np.ndarray]:
+    """X and y of a fit.
 
     Parameters
     ----------
@@ -55,10 +55,14 @@ def validate_training(
             " change the shape of y to (n_samples, ), for example using ravel().",
             DataConversionWarning,
         )
-    if sample_weight is not None:
-        sample_weight = check_sample_weight(sample_weight, X)
-        sample_weight = cast(sample_weight, X.dtype, "sample_weight")
-    return X, y, sample_weight
+    return X, y
+
+
+def validate_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
+    """The weights of the rows of X, in its type."""
+    if sample_weight is None:
+        return None
+    return cast(check_sample_weight(sample_weight, X), X.dtype, "sample_weight")
 
 
 def validate_inputs(estimator: Any, X: Any) -> Any:
@@ -66,7 +70,10 @@ def validate_inputs(estimator: Any, X: Any) -> Any:
     if "coefs_" in vars(estimator) and _is_plain_inputs(estimator, X):
         return X
     check_is_fitted(estimator)
-    return validate_data(estimator, X, accept_sparse=_SPARSE, order="C", reset=False)
+    X = validate_data(estimator, X, accept_sparse=_SPARSE, order="C", reset=False)
+    if X.dtype.kind in "mM":
+        raise ValueError(f"X must hold real numbers; got dtype {X.dtype}.")
+    return X
 
 
 def _is_plain_inputs(estimator: Any, X: Any) -> bool:
