@@ -4,7 +4,7 @@
 Measures the peak of multiply-adds and the memory's bandwidth, then times every library
 that is installed (pip install '.[bench,peers]' brings all): a table of networks, sweeps
 over width, batch, depth and threads, and prediction. --quick takes under a minute on
-two idle processors, everything about an hour.
+two idle processors, everything about half an hour.
 
     python benchmarks/speed.py --quick
     python benchmarks/speed.py --sections table,prediction --libraries nnfast,JAX
@@ -25,7 +25,7 @@ from lessons.report import Progress
 from stopwatch import document, tables
 from stopwatch.machine import INSTRUCTION_SETS, Machine, cpu_model, cpus
 from stopwatch.peers import LIBRARIES, missing
-from stopwatch.results import Results
+from stopwatch.results import Results, merged
 from stopwatch.shapes import SECTIONS, jobs
 from stopwatch.timing import FULL, QUICK, Turns
 
@@ -81,8 +81,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--from",
         dest="earlier",
         metavar="FILE",
+        nargs="+",
         type=Path,
-        help="measure nothing: show the results of an earlier run",
+        help="measure nothing: show what earlier runs wrote; of what several of them "
+        "measured, the least",
     )
     add("--docs", action="store_true", help="also write docs/speed.md and its pictures")
     add(
@@ -151,10 +153,10 @@ def measure(options: argparse.Namespace, progress: Progress) -> Results:
     finally:
         turns.close()
     progress.clear()
-    notes += [
-        f"{library}: {job}: {words}" for (job, library), words in turns.failures.items()
-    ]
-    return Results(environment(), machine.facts(), list(turns.measurements()), notes)
+    measurements = list(turns.measurements())
+    for (job, library), words in turns.failures.items():
+        notes.append(f"{library}: {job}: {words}")
+    return Results(environment(), machine.facts(), measurements, notes)
 
 
 def show(results: Results) -> None:
@@ -181,10 +183,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.isa:  # read when nnfast is imported, here and in the workers
         os.environ["NNFAST_ISA"] = options.isa
     if options.earlier:
-        results = Results.load(options.earlier)
+        results = merged([Results.load(path) for path in options.earlier])
     else:
         results = measure(options, Progress())
-        results.save(options.output / "speed.json")
+    results.save(options.output / "speed.json")
     show(results)
     if drawing:
         from stopwatch import plots

@@ -84,11 +84,11 @@ def test_markdown(stopwatch, results):
     tables = stopwatch("tables")
     (table,) = tables.training_tables(results)
     assert tables.markdown(table) == (
-        "| network, batch | threads | nnfast | scikit-learn | limit | nnfast reaches |"
+        "| network, batch | nnfast | scikit-learn | limit | nnfast reaches |"
         " scikit-learn / nnfast |\n"
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-        "| 1-10-1 relu, 100 | 1 | 20.0 | 300 | 10.0 | 50.0 % | 15 x |\n"
-        "| 1-20-1 relu, 100 | 1 | 25.0 | - | 20.0 | 80.0 % | - |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: |\n"
+        "| 1-10-1 relu, 100 | 20.0 | 300 | 10.0 | 50.0 % | 15 x |\n"
+        "| 1-20-1 relu, 100 | 25.0 | - | 20.0 | 80.0 % | - |\n"
     )
 
 
@@ -96,6 +96,32 @@ def test_json_gives_back_what_was_saved(results, tmp_path):
     path = tmp_path / "a folder" / "speed.json"
     results.save(path)
     assert type(results).load(path) == results
+
+
+def test_merged_runs_keep_the_least(stopwatch, results):
+    """The second run was twice as fast on one network, and did not see the others."""
+    once = results.measurements[0]
+    again = replace(
+        results,
+        machine={
+            **results.machine,
+            "peak_flops": {"float32": {"1": 2e9, "2": 3e9}, "float64": {"1": 1e8}},
+        },
+        measurements=[replace(once, least=10e-6, median=60e-6, samples=4)],
+    )
+    both = stopwatch("results").merged([results, again])
+    assert both.measurements == [
+        replace(once, least=10e-6, median=50e-6, samples=14),
+        *results.measurements[1:],
+    ]
+    assert both.machine["peak_flops"] == {
+        "float32": {"1": 2e9, "2": 3e9},
+        "float64": {"1": 5e8},
+    }
+    assert both.notes == results.notes
+    again.environment = {"CPU": "another processor"}
+    with pytest.raises(ValueError, match="processor"):
+        stopwatch("results").merged([results, again])
 
 
 def test_page_without_a_compiler(stopwatch, results):

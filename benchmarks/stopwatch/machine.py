@@ -24,7 +24,8 @@ import numpy as np
 
 SOURCE = Path(__file__).with_name("roofline.c")
 OPERATIONS_PER_LANE = 24  # of one round of the C loop
-BURST = 250_000  # rounds: under a millisecond, to fall between the others' turns
+BURST = 250_000  # rounds: under a millisecond, to fall between others' turns
+BURST_OF_MANY = 2_000_000  # rounds: long against the time to start several threads
 STREAM = 32 * 2**20  # floats: 128 MiB, more than the caches of most machines
 
 
@@ -94,8 +95,9 @@ class Machine:
             return
         for dtype, peaks in self.peaks.items():
             lanes = INSTRUCTION_SETS[self.isa].vector_bytes // np.dtype(dtype).itemsize
-            operations = threads * BURST * OPERATIONS_PER_LANE * lanes
-            burst = _burst(self.library, dtype)
+            rounds = BURST if threads == 1 else BURST_OF_MANY
+            operations = threads * rounds * OPERATIONS_PER_LANE * lanes
+            burst = _burst(self.library, dtype, rounds)
             with pinned(cpus()[-threads:]):
                 seconds = min(_together(burst, threads) for _ in range(20))
             peaks[threads] = max(peaks.get(threads, 0.0), operations / seconds)
@@ -151,14 +153,14 @@ def _compile(
     return library, ""
 
 
-def _burst(library: ctypes.CDLL, dtype: str) -> Callable[[], None]:
-    """BURST rounds whose values stay near 1; ctypes lets go of the GIL meanwhile."""
+def _burst(library: ctypes.CDLL, dtype: str, rounds: int) -> Callable[[], None]:
+    """So many rounds, whose values stay near 1; ctypes lets go of the GIL meanwhile."""
     name, real = {
         "float32": ("peak_float", ctypes.c_float),
         "float64": ("peak_double", ctypes.c_double),
     }[dtype]
     peak = getattr(library, name)
-    return lambda: peak(ctypes.c_size_t(BURST), real(0.5), real(0.5))
+    return lambda: peak(ctypes.c_size_t(rounds), real(0.5), real(0.5))
 
 
 def _together(run: Callable[[], None], threads: int) -> float:

@@ -3,8 +3,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from .shapes import Shape
@@ -23,6 +24,13 @@ class Measurement:
     least: float
     median: float
     samples: int
+
+    def key(self) -> tuple[Any, ...]:
+        """What was measured."""
+        return (
+            *(self.section, self.shape, self.dtype),
+            *(self.threads, self.task, self.library),
+        )
 
 
 @dataclass
@@ -70,3 +78,46 @@ class Results:
             shape["widths"] = tuple(shape["widths"])
             measurements.append(Measurement(shape=Shape(**shape), **record))
         return cls(measurements=measurements, **data)
+
+
+def merged(runs: Sequence[Results]) -> Results:
+    """Several runs on one machine as one: the least times, the highest peaks.
+
+    Medians are those of the runs' medians. ValueError if the runs differ in versions,
+    processor or instruction set.
+    """
+    first = runs[0]
+    found: dict[tuple[Any, ...], list[Measurement]] = {}
+    for run in runs:
+        if run.environment != first.environment:
+            raise ValueError("the runs differ in versions or processor")
+        for m in run.measurements:
+            found.setdefault(m.key(), []).append(m)
+    return Results(
+        environment=first.environment,
+        machine=_best([run.machine for run in runs]),
+        measurements=[
+            replace(
+                same[0],
+                least=min(m.least for m in same),
+                median=median(m.median for m in same),
+                samples=sum(m.samples for m in same),
+            )
+            for same in found.values()
+        ],
+        notes=list(dict.fromkeys(note for run in runs for note in run.notes)),
+    )
+
+
+def _best(facts: Sequence[Any]) -> Any:
+    """Of numbers the largest; of dicts, by key; all else must be equal."""
+    if isinstance(facts[0], dict):
+        keys = dict.fromkeys(key for fact in facts for key in fact)
+        return {
+            key: _best([fact[key] for fact in facts if key in fact]) for key in keys
+        }
+    if isinstance(facts[0], float):
+        return max(facts)
+    if any(fact != facts[0] for fact in facts):
+        raise ValueError(f"the runs differ: {facts}")
+    return facts[0]

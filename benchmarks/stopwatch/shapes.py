@@ -77,12 +77,12 @@ TABLE = (
     Shape((30, 100, 1), "relu", 200, 10),
     Shape((64, 100, 10), "relu", 32, 56),
     Shape((64, 100, 10), "relu", 200, 10),
-    Shape((100, 64, 64, 64, 10), "relu", 128, 50),
+    Shape((100, 64, 64, 64, 10), "relu", 128, 20),
     Shape((4, 32, 16, 4), "tanh", 10_000, 1),
-    Shape((784, 100, 10), "relu", 200, 30),
-    Shape((784, 256, 128, 10), "relu", 128, 50),
-    Shape((28, *[300] * 5, 1), "tanh", 100, 50),
-    Shape((1024, 1024, 1024, 1024, 10), "relu", 256, 10),
+    Shape((784, 100, 10), "relu", 200, 15),
+    Shape((784, 256, 128, 10), "relu", 128, 20),
+    Shape((28, *[300] * 5, 1), "tanh", 100, 20),
+    Shape((1024, 1024, 1024, 1024, 10), "relu", 256, 4),
 )
 
 # A row and many rows are predicted with this one.
@@ -136,7 +136,7 @@ class Job:
 
     def shortened(self) -> "Job":
         """With a few steps an epoch, for --quick; rows enough to see every class."""
-        steps = min(self.shape.steps, max(4, 256 // self.shape.batch))
+        steps = min(self.shape.steps, max(3, 256 // self.shape.batch))
         return replace(self, shape=replace(self.shape, steps=steps))
 
 

@@ -42,7 +42,6 @@ def _training_table(results: Results, section: str, dtype: str) -> Table:
     peers = [name for name in libraries if name != OURS]
     columns = {
         "network, batch": "text",
-        "threads": "count",
         **dict.fromkeys(libraries, "microseconds"),
         "limit": "microseconds",
         "nnfast reaches": "percent",
@@ -57,8 +56,7 @@ def _training_table(results: Results, section: str, dtype: str) -> Table:
         limit = shape.limit(peak) if peak else None
         rows.append(
             [
-                str(shape),
-                threads,
+                str(shape) if threads == 1 else f"{shape}, {threads} threads",
                 *(micro(least.get(name)) for name in libraries),
                 micro(limit),
                 ratio(limit, least.get(OURS)),
