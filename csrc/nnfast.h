@@ -164,7 +164,12 @@ bool nnf_gradient(const struct nnf_net *net, const struct nnf_kernels *kernels,
 
 enum nnf_solver { NNF_SGD, NNF_ADAM, NNF_SOLVERS };
 enum nnf_schedule { NNF_CONSTANT, NNF_INVSCALING, NNF_ADAPTIVE, NNF_SCHEDULES };
-enum nnf_score { NNF_ACCURACY, NNF_R2 };
+enum nnf_score {
+    NNF_ACCURACY,
+    NNF_R2,
+    NNF_ALWAYS_RIGHT, /* accuracy where there is only one class to predict */
+    NNF_SCORES
+};
 
 enum nnf_stop {
     NNF_STOP_MAX_EPOCHS,

@@ -61,7 +61,7 @@ nnf_training_check(const struct nnf_net *net, const struct nnf_data *data,
             return ranges[i].flaw;
         }
     }
-    if (training->score != NNF_ACCURACY && training->score != NNF_R2) {
+    if ((int)training->score < 0 || training->score >= NNF_SCORES) {
         return "the score is unknown";
     }
     if (training->validation != NULL) {

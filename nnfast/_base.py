@@ -61,8 +61,6 @@ def bad_parameter_named(estimator: Any) -> Iterator[None]:
 class BaseMLP(PrivateViews, BaseEstimator, ABC):
     """Multi-layer perceptron; use MLPClassifier or MLPRegressor."""
 
-    _validation_score: str  # the core's name of the score that early stopping uses
-
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
     n_features_in_: int
@@ -104,6 +102,11 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
             return super().set_params(**params)
 
     # ---- what a subclass says ----
+
+    @property
+    @abstractmethod
+    def _validation_score(self) -> str:
+        """The core's name of the score that early stopping uses."""
 
     @abstractmethod
     def _encode(

@@ -28,9 +28,11 @@ def _is_stochastic(estimator: Any) -> bool:
 class Classifier(ClassifierMixin, BaseMLP):
     """What MLPClassifier does."""
 
-    _validation_score = "accuracy"
-
     classes_: np.ndarray
+
+    @property
+    def _validation_score(self) -> str:
+        return "accuracy" if len(self.classes_) > 1 else "always_right"
 
     # ---- fitting ----
 

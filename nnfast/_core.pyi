@@ -120,7 +120,8 @@ class Net:
             solver, learning_rate (the schedule), learning_rate_init, power_t,
             momentum, nesterovs_momentum, beta_1, beta_2, epsilon, alpha, batch_size,
             max_iter, tol, n_iter_no_change, dropout (tuple of one rate per hidden
-            layer, or None), dropout_seed (int), score ("accuracy" or "r2"), n_threads,
+            layer, or None), dropout_seed (int), score ("accuracy",
+            "r2" or, of one class, "always_right"), n_threads,
             advance_generator (bool: draw the order of rows even where a full batch does
             not need it).
         state : dict

@@ -17,7 +17,9 @@ from ._validation import validate_inputs
 class Regressor(RegressorMixin, BaseMLP):
     """What MLPRegressor does."""
 
-    _validation_score = "r2"
+    @property
+    def _validation_score(self) -> str:
+        return "r2"
 
     # ---- fitting ----
 

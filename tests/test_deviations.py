@@ -98,6 +98,19 @@ def test_one_class():
         assert fitted.predict_proba(X).shape == (60, columns)
 
 
+def test_arithmetic_warnings():
+    predictions, warned = [], []
+    for library in (neural_network, nnfast):
+        network = regressor(library, loss="poisson").fit(X, abs(t))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            predictions.append(network.predict(1e6 * X))
+        warned.append({warning.category for warning in caught})
+    assert np.isinf(predictions[0]).any()
+    np.testing.assert_array_equal(np.isinf(predictions[0]), np.isinf(predictions[1]))
+    assert warned == [{RuntimeWarning}, set()]
+
+
 def test_full_batch_order():
     results = []
     for library in (neural_network, nnfast):
@@ -136,6 +149,24 @@ def test_weightless_batch(solver):
     for a, b in zip(skipped.coefs_, alone.coefs_, strict=True):
         # Three steps from weights near one.
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("solver", [*STOCHASTIC, "lbfgs"])
+def test_weightless_row(solver):
+    weight, outlier = np.r_[0.0, np.ones(59)], X.copy()
+    outlier[0] = [1e5, 1e5, 1e5]
+    settings = {"loss": "poisson", "solver": solver, "activation": "identity"}
+    theirs = regressor(neural_network, **settings)
+    if solver == "lbfgs":
+        assert np.isnan(theirs.fit(outlier, abs(t), weight).loss_)
+    else:
+        with pytest.raises(ValueError, match="non-finite"):
+            theirs.fit(outlier, abs(t), weight)
+    fitted = regressor(nnfast, **settings).fit(outlier, abs(t), weight)
+    assert np.isfinite(fitted.loss_)
+    # The outlier has no part in it.
+    alone = regressor(nnfast, **settings).fit(X, abs(t), weight)
+    np.testing.assert_array_equal(fitted.coefs_[0], alone.coefs_[0])
 
 
 @pytest.mark.parametrize("solver", [*STOCHASTIC, "lbfgs"])

@@ -84,17 +84,19 @@ log_cosh(vec p, vec y, vec *delta, real parameter)
     return vec_select(near, splat(0), outer) + vec_log1p(inner);
 }
 
-/* Half the Poisson deviance, y log(y / p) - y + p; where y = 0, p. A ratio out of the
- * logarithm's range (p has underflowed, or y is negative) gives infinity or NaN. */
+/* Half the Poisson deviance, y log(y / p) - y + p; where y = 0, p. As in scikit-learn
+ * it is NaN where both are zero and where p is infinite but y is not zero: an lbfgs
+ * line search goes elsewhere from NaN than from infinity. */
 ALWAYS_INLINE vec
 poisson_value(vec p, vec y)
 {
-    vec ratio = vec_select(y == splat(0), splat(1), y / p);
+    vec ratio = y / p;
     vec infinity = splat((real)__builtin_inf());
     vec log_ratio = vec_select(ratio < infinity, vec_log(ratio), ratio);
 
+    log_ratio = vec_select(ratio == splat(0), -infinity, log_ratio);
     log_ratio = vec_select(ratio < splat(0), infinity - infinity, log_ratio);
-    return y * log_ratio - y + p;
+    return vec_select(y == splat(0), ratio, y * log_ratio) - y + p;
 }
 
 ALWAYS_INLINE vec

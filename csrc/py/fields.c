@@ -29,7 +29,10 @@ static const char *const schedules[] = {[NNF_CONSTANT] = "constant",
                                         [NNF_ADAPTIVE] = "adaptive",
                                         NULL};
 static const char *const scores[] = {
-    [NNF_ACCURACY] = "accuracy", [NNF_R2] = "r2", NULL};
+    [NNF_ACCURACY] = "accuracy",
+    [NNF_R2] = "r2",
+    [NNF_ALWAYS_RIGHT] = "always_right",
+    NULL};
 
 static const struct field setting_fields[] = {
     CHOICE("solver", solver, solvers),
