@@ -4,7 +4,8 @@
 Measures the peak of multiply-adds and the memory's bandwidth, then times every library
 that is installed (pip install '.[bench,peers]' brings all): a table of networks, sweeps
 over width, batch, depth and threads, and prediction. --quick takes under a minute on
-two idle processors, everything about half an hour.
+two idle processors, everything about half an hour; Ctrl-C ends the measuring and shows
+what there is.
 
     python benchmarks/speed.py --quick
     python benchmarks/speed.py --sections table,prediction --libraries nnfast,JAX
@@ -150,6 +151,8 @@ def measure(options: argparse.Namespace, progress: Progress) -> Results:
                 machine.measure_peaks(job.threads)
                 turns.take(job)
             turns.close()
+    except KeyboardInterrupt:
+        notes.append("Ctrl-C ended the run early.")
     finally:
         turns.close()
     progress.clear()
@@ -184,6 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["NNFAST_ISA"] = options.isa
     if options.earlier:
         results = merged([Results.load(path) for path in options.earlier])
+        results.keep(options.sections, options.libraries)
     else:
         results = measure(options, Progress())
     results.save(options.output / "speed.json")

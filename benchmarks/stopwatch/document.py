@@ -23,9 +23,9 @@ METHOD = """\
 
 - The time of a step is the time of a fit with many epochs minus that of a fit with one,
   over the number of steps between them: what a fit does once drops out.
-- Each library runs in processes of its own, {samples} samples in all from several of
-  them, in turns with the others. The tables show the **least**: the machine was shared,
-  and the least is what others disturbed least. Medians are in the JSON file.
+- Each library runs in processes of its own, one after the other, in turns with the
+  other libraries. The tables show the **least** of up to {samples} samples, which other
+  programs on the machine disturb least; medians are in the JSON file.
 - With one thread each process is pinned to one processor and time is the processor's;
   with more, it is the clock's.
 - The limit is the step's multiply-adds (forward, weight gradients, gradients of all
@@ -39,11 +39,17 @@ METHOD = """\
 ## What the limit leaves out
 
 Activations, the loss, L2, Adam and the gathering of rows count nothing in the limit,
-and a layer whose width fills no vector is counted without the padding. So networks with
-few multiply-adds per value stay far from it whatever is done: in 2-4-1 and 4-32-16-4
-the tanh and the exponential of the loss take longer than all products, in small batches
-Adam, which touches every weight once a step, and 100 units or 10 classes fill seven
-vectors or one of sixteen floats only in part.
+and a layer that fills no whole vector is counted without the padding. What is in the
+way therefore differs by network:
+
+- 2-4-1, 30-4-1 and 4-32-16-4 do a dozen to a hundred multiply-adds for each tanh,
+  logistic or exponential, and these are polynomials of many operations themselves.
+- In small batches Adam weighs most: it reads and writes every weight and two moments in
+  each step, however few rows there are.
+- 100 units fill six vectors of sixteen floats and a quarter of a seventh, 10 classes
+  five eighths of one: kernels compute on the padding too.
+- In the widest networks weights, moments and gradients exceed the caches and pass
+  through memory once a step, at the speed measured above.
 """
 
 PICTURES = {
@@ -57,12 +63,12 @@ def text(results: Results, pictures: Sequence[Path]) -> str:
     """The whole page; sweeps are pictures only."""
     parts = [INTRODUCTION, "".join(f"- {s}\n" for s in tables.machine_lines(results))]
     parts.append(_versions(results))
-    for table in tables.training_tables(results):
-        if table.title.startswith((tables.TITLES["table"], tables.TITLES["threads"])):
-            parts.append(f"## {table.title}\n\n{tables.markdown(table)}")
-    prediction = tables.prediction_table(results)
-    if prediction:
-        parts.append(f"## {prediction.title}\n\n{tables.markdown(prediction)}")
+    shown = [
+        *tables.training_tables(results, ["table", "threads"]),
+        tables.prediction_table(results),
+    ]
+    for table in filter(None, shown):
+        parts.append(f"## {table.title}\n\n{tables.markdown(table)}")
     parts += [f"![{PICTURES[path.name]}]({path.name})\n" for path in pictures]
     if results.select(section="width"):
         parts.append(_cliffs(results))

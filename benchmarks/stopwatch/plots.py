@@ -27,7 +27,7 @@ def by_size(results: Results) -> Any:
     sections = [name for name in AXES if results.select(section=name)]
     if not sections or results.peak("float32") is None:
         return None
-    figure, axes = style.panels(1, len(sections), 3.6 * len(sections), 3.8)
+    figure, axes = style.panels(1, len(sections), max(6.4, 3.6 * len(sections)), 3.8)
     for ax, section in zip(axes, sections):
         label, size = AXES[section]
         for library, look in LOOKS.items():
@@ -96,7 +96,7 @@ def by_threads(results: Results) -> Any:
     shapes = list(dict.fromkeys(m.shape for m in chosen))
     if len({m.threads for m in chosen}) < 2:
         return None
-    figure, axes = style.panels(1, len(shapes), 3.6 * len(shapes), 3.8)
+    figure, axes = style.panels(1, len(shapes), max(6.4, 3.6 * len(shapes)), 3.8)
     for ax, shape in zip(axes, shapes):
         for library, look in LOOKS.items():
             found = results.select(section="threads", shape=shape, library=library)

@@ -46,6 +46,14 @@ class Results:
     measurements: Sequence[Measurement]
     notes: Sequence[str] = field(default_factory=list)
 
+    def keep(self, sections: Sequence[str], libraries: Sequence[str]) -> None:
+        """Forget all others."""
+        self.measurements = [
+            m
+            for m in self.measurements
+            if m.section in sections and m.library in libraries
+        ]
+
     def select(self, **wanted: Any) -> list[Measurement]:
         """Those whose attributes are as said."""
         return [

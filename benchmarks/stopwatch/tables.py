@@ -28,10 +28,12 @@ TITLES = {
 LARGEST_DROP, LARGEST_JUMP = 0.10, 1.35
 
 
-def training_tables(results: Results) -> list[Table]:
-    """One table for each section and type that was measured."""
+def training_tables(
+    results: Results, sections: Iterable[str] = tuple(TITLES)
+) -> list[Table]:
+    """One table for each of these sections, and each type, that was measured."""
     found = dict.fromkeys(
-        (m.section, m.dtype) for m in results.measurements if m.task == "train"
+        (m.section, m.dtype) for m in results.measurements if m.section in sections
     )
     return [_training_table(results, *kind) for kind in found]
 
