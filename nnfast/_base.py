@@ -1,24 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What both estimators share: fitting, going on, predicting, saving.
+"""What both estimators share: fitting, going on, predicting.
 
-θ is ``_parameters``, one flat vector; ``coefs_`` and ``intercepts_`` are lists of
-views of it. The lists belong to the user: whatever they hold at the next call is
-what that call uses. Training works on copies and commits at the end, so a fit that
-fails leaves the estimator as it was.
+Training works on copies and commits at the end, so a fit that fails leaves the
+estimator as it was.
 """
 
-import operator
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 
-from . import _core, _lbfgs, _parameters, _stochastic, _threads
+from . import _core, _lbfgs, _stochastic, _threads
 from ._constraints import (
     check_combination,
     dropout_rates,
@@ -26,47 +20,19 @@ from ._constraints import (
     hidden_widths,
 )
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
+from ._failure import bad_parameter_named, unchanged_on_failure
 from ._initialization import initialize
 from ._private_views import PrivateViews
-from ._scikit_learn import fit_context, validate_parameters
+from ._scikit_learn import fit_context
 from ._validation import validate_training, validate_weight
+from ._weights import Weights
 
 
-@contextmanager
-def unchanged_on_failure(estimator: Any) -> Iterator[None]:
-    """Put every attribute back when the block raises, Ctrl-C included."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-@contextmanager
-def bad_parameter_named(estimator: Any) -> Iterator[None]:
-    """Say which parameter is bad where a failure may have come of one.
-
-    As in scikit-learn, a ``partial_fit`` after the first does not look at parameters:
-    one that was set in between shows itself where it is used.
-    """
-    try:
-        yield
-    except Exception:
-        validate_parameters(estimator)
-        raise
-
-
-class BaseMLP(PrivateViews, BaseEstimator, ABC):
+class BaseMLP(PrivateViews, Weights, ABC):
     """Multi-layer perceptron; use MLPClassifier or MLPRegressor."""
 
-    coefs_: list[np.ndarray]
-    intercepts_: list[np.ndarray]
-    n_features_in_: int
     n_iter_: int
     n_layers_: int
-    n_outputs_: int
     out_activation_: str
     loss_: float
     t_: int
@@ -298,52 +264,43 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
             count_threads=count_threads,
         )
 
-    # ---- θ and its views ----
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
-    def _commit(self, theta: np.ndarray, widths: tuple[int, ...], resume: bool) -> None:
-        """Make θ the fitted parameters.
+    # ---- predicting ----
 
-        A fit that went on writes into the memory there is, where views that the user
-        holds look; a new one leaves the old memory to whoever still holds it.
+    def _network(
+        self, widths: tuple[int, ...], output: str, loss: str, huber_delta: float = 1.0
+    ) -> Any:
+        hidden = hidden_activations(self.activation, len(widths) - 2)
+        return _core.Net(widths, (*hidden, output), loss, huber_delta)
+
+    def _outputs(self, X: Any, output: str | None = None) -> np.ndarray:
+        """The network's outputs for an X that ``validate_inputs`` has passed.
+
+        Another activation of the last layer than the fitted one can be given.
         """
-        if resume and self._owns_views() and self._parameters.flags.writeable:
-            self._parameters[:] = theta
-        else:
-            self._adopt(theta, widths)
+        theta, widths = self._theta(), self._fitted_widths()
+        dtype = theta.dtype
+        if X.dtype != dtype:
+            # The type that X @ coefs_ has in NumPy, of the two that the core knows.
+            single = np.result_type(X.dtype, dtype) == np.float32
+            dtype = np.dtype(np.float32 if single else np.float64)
+            theta = cast(theta, dtype, "coefs_")
+        X = cast_inputs(X, dtype)
+        output = output or self.out_activation_
+        # Any loss that the output allows will do: prediction does not read it.
+        loss = "brier" if output == "softmax" else "squared_error"
+        net = self._network(widths, output, loss)
+        result = np.empty((X.shape[0], widths[-1]), dtype)
+        work_widths = (mean_width(X), *widths[1:])
+        n_threads = _threads.count(self.n_jobs, work_widths, X.shape[0])
+        net.predict(theta, input_arrays(X), result, n_threads=n_threads)
+        return result
 
-    def _adopt(self, theta: np.ndarray, widths: tuple[int, ...]) -> None:
-        """Take θ as the parameters and make the views of it."""
-        self._parameters, self._widths = theta, widths
-        self.coefs_, self.intercepts_ = _parameters.views(theta, widths)
-        self._views = (*self.coefs_, *self.intercepts_)
-
-    def _owns_views(self) -> bool:
-        """Whether coefs_ and intercepts_ still hold our views, every one of them."""
-        try:
-            held = (*self.coefs_, *self.intercepts_)
-        except TypeError:
-            return False
-        ours = vars(self).get("_views", ())
-        return len(held) == len(ours) and all(map(operator.is_, held, ours))
-
-    def _theta(self) -> np.ndarray:
-        """θ as coefs_ and intercepts_ have it now: assigned arrays are copied in."""
-        if self._owns_views():
-            return self._parameters
-        if "_parameters" in vars(self):
-            dtype = self._parameters.dtype
-        else:
-            types = {getattr(array, "dtype", None) for array in self.coefs_}
-            dtype = np.dtype(np.float32 if types == {np.dtype("f4")} else np.float64)
-        return _parameters.pack(
-            self.coefs_, self.intercepts_, self._fitted_widths(), dtype
-        )
-
-    def _fitted_widths(self) -> tuple[int, ...]:
-        if "_widths" in vars(self):
-            return self._widths
-        hidden = hidden_widths(self.hidden_layer_sizes)
-        return (self.n_features_in_, *hidden, self.n_outputs_)
+    # ---- converting ----
 
     def to_sklearn(self) -> Any:
         """Convert to scikit-learn's estimator of the same name.
@@ -382,55 +339,3 @@ class BaseMLP(PrivateViews, BaseEstimator, ABC):
         from ._conversion import to_sklearn
 
         return to_sklearn(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The weights once: θ without its views, or what the user put there."""
-        state = dict(super().__getstate__())
-        if "coefs_" in state:
-            if self._owns_views():
-                del state["coefs_"], state["intercepts_"]
-            else:
-                state.pop("_parameters", None)
-            state.pop("_views", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "_parameters" in state:
-            self._adopt(self._parameters, self._widths)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    # ---- predicting ----
-
-    def _network(
-        self, widths: tuple[int, ...], output: str, loss: str, huber_delta: float = 1.0
-    ) -> Any:
-        hidden = hidden_activations(self.activation, len(widths) - 2)
-        return _core.Net(widths, (*hidden, output), loss, huber_delta)
-
-    def _outputs(self, X: Any, output: str | None = None) -> np.ndarray:
-        """The network's outputs for an X that ``validate_inputs`` has passed.
-
-        Another activation of the last layer than the fitted one can be given.
-        """
-        theta, widths = self._theta(), self._fitted_widths()
-        dtype = theta.dtype
-        if X.dtype != dtype:
-            # The type that X @ coefs_ has in NumPy, of the two that the core knows.
-            single = np.result_type(X.dtype, dtype) == np.float32
-            dtype = np.dtype(np.float32 if single else np.float64)
-            theta = cast(theta, dtype, "coefs_")
-        X = cast_inputs(X, dtype)
-        output = output or self.out_activation_
-        # Any loss that the output allows will do: prediction does not read it.
-        loss = "brier" if output == "softmax" else "squared_error"
-        net = self._network(widths, output, loss)
-        result = np.empty((X.shape[0], widths[-1]), dtype)
-        work_widths = (mean_width(X), *widths[1:])
-        n_threads = _threads.count(self.n_jobs, work_widths, X.shape[0])
-        net.predict(theta, input_arrays(X), result, n_threads=n_threads)
-        return result

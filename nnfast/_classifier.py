@@ -10,7 +10,8 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
 from . import _labels
-from ._base import BaseMLP, unchanged_on_failure
+from ._base import BaseMLP
+from ._failure import unchanged_on_failure
 from ._scikit_learn import check_partial_fit_first_call, fit_context
 from ._validation import validate_inputs
 

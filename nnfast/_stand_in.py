@@ -16,10 +16,10 @@ from inspect import signature
 from typing import Any
 
 from . import _conversion
-from ._base import BaseMLP
 from ._install import MODULE
 from ._mlp_classifier import MLPClassifier
 from ._mlp_regressor import MLPRegressor
+from ._weights import Weights
 
 _OURS: dict[str, type] = {
     "MLPClassifier": MLPClassifier,
@@ -130,11 +130,11 @@ class _StandIn:
     """Pickling in scikit-learn's form, past nnfast's own."""
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super(BaseMLP, self).__getstate__()  # type: ignore[misc]
+        state = super(Weights, self).__getstate__()  # type: ignore[misc]
         return _conversion.scikit_learn_state(self, state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super(BaseMLP, self).__setstate__(state)  # type: ignore[misc]
+        super(Weights, self).__setstate__(state)  # type: ignore[misc]
         _conversion.take_over(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a call that fails leaves behind, and what it says."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ._scikit_learn import validate_parameters
+
+
+@contextmanager
+def unchanged_on_failure(estimator: Any) -> Iterator[None]:
+    """Put every attribute back when the block raises, Ctrl-C included."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+@contextmanager
+def bad_parameter_named(estimator: Any) -> Iterator[None]:
+    """Say which parameter is bad where a failure may have come of one.
+
+    As in scikit-learn, a ``partial_fit`` after the first does not look at parameters:
+    one that was set in between shows itself where it is used.
+    """
+    try:
+        yield
+    except Exception:
+        validate_parameters(estimator)
+        raise

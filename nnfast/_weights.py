@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The fitted weights of an estimator: θ, what the user sees of it, and its pickle.
+
+θ is ``_parameters``, one flat vector; ``coefs_`` and ``intercepts_`` are lists of
+views of it. The lists belong to the user: whatever they hold at the next call is
+what that call uses.
+"""
+
+import operator
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from . import _parameters
+from ._constraints import hidden_widths
+
+
+class Weights(BaseEstimator):
+    """An estimator as far as its weights go."""
+
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    n_features_in_: int
+    n_outputs_: int
+    hidden_layer_sizes: Any
+
+    def _commit(self, theta: np.ndarray, widths: tuple[int, ...], resume: bool) -> None:
+        """Make θ the fitted parameters.
+
+        A fit that went on writes into the memory there is, where views that the user
+        holds look; a new one leaves the old memory to whoever still holds it.
+        """
+        if resume and self._owns_views() and self._parameters.flags.writeable:
+            self._parameters[:] = theta
+        else:
+            self._adopt(theta, widths)
+
+    def _adopt(self, theta: np.ndarray, widths: tuple[int, ...]) -> None:
+        """Take θ as the parameters and make the views of it."""
+        self._parameters, self._widths = theta, widths
+        self.coefs_, self.intercepts_ = _parameters.views(theta, widths)
+        self._views = (*self.coefs_, *self.intercepts_)
+
+    def _owns_views(self) -> bool:
+        """Whether coefs_ and intercepts_ still hold our views, every one of them."""
+        try:
+            held = (*self.coefs_, *self.intercepts_)
+        except TypeError:
+            return False
+        ours = vars(self).get("_views", ())
+        return len(held) == len(ours) and all(map(operator.is_, held, ours))
+
+    def _theta(self) -> np.ndarray:
+        """θ as coefs_ and intercepts_ have it now: assigned arrays are copied in."""
+        if self._owns_views():
+            return self._parameters
+        if "_parameters" in vars(self):
+            dtype = self._parameters.dtype
+        else:
+            types = {getattr(array, "dtype", None) for array in self.coefs_}
+            dtype = np.dtype(np.float32 if types == {np.dtype("f4")} else np.float64)
+        return _parameters.pack(
+            self.coefs_, self.intercepts_, self._fitted_widths(), dtype
+        )
+
+    def _fitted_widths(self) -> tuple[int, ...]:
+        if "_widths" in vars(self):
+            return self._widths
+        hidden = hidden_widths(self.hidden_layer_sizes)
+        return (self.n_features_in_, *hidden, self.n_outputs_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The weights once: θ without its views, or what the user put there."""
+        state = dict(super().__getstate__())
+        if "coefs_" in state:
+            if self._owns_views():
+                del state["coefs_"], state["intercepts_"]
+            else:
+                state.pop("_parameters", None)
+            state.pop("_views", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_parameters" in state:
+            self._adopt(self._parameters, self._widths)
