@@ -30,13 +30,12 @@ nnf_batch_weight(const struct nnf_batch *batch, struct nnf_crew *crew, double *w
     return counts;
 }
 
-/* Samples that the crew may take through a layer between two polls. */
+/* Samples that the workers may take through a layer between two polls. */
 static size_t
-samples_at_once(const struct nnf_crew *crew, const struct nnf_plan *plan)
+samples_at_once(const struct nnf_plan *plan, size_t n_workers)
 {
-    double workers = (double)crew->team.n_workers;
-    double samples = crew->kernels->poll_work / plan->largest_layer * workers;
-    size_t least = plan->kernels->lanes * crew->team.n_workers;
+    double samples = plan->kernels->poll_work / plan->largest_layer * (double)n_workers;
+    size_t least = plan->kernels->lanes * n_workers;
 
     if (samples >= (double)plan->tile_rows) {
         return plan->tile_rows;
@@ -56,14 +55,43 @@ struct samples_task {
     size_t begin, end; /* samples of the tile to work on */
 };
 
+/* Inputs of a row that are not zero, on average, where zeros are not stored. */
+static double
+inputs_of(const struct nnf_plan *plan, const struct nnf_data *data)
+{
+    return plan->sparse ? (double)data->n_stored / (double)max_size(1, data->n_rows)
+                        : (double)plan->net->widths[0];
+}
+
+/* What one sample takes: to load it, and a product per layer and direction. */
+static double
+work_of_sample(const struct samples_task *task)
+{
+    const struct nnf_plan *plan = task->plan;
+    double inputs = inputs_of(plan, task->tile->rows.data), work = 0;
+
+    if (task->load) {
+        work += NNF_FETCH_WORK * inputs;
+    }
+    for (size_t l = 0; task->parameters != NULL && l < plan->net->n_layers; l++) {
+        double h = (double)plan->layers[l].out;
+        double products = (l == 0 ? inputs : (double)plan->layers[l].in) * h;
+
+        work += products + NNF_ACTIVATION_WORK * h;
+        work += l > 0 && task->dropout != NULL ? products : 0;
+    }
+    return work;
+}
+
 static void
-work_on_samples(void *context, size_t worker, size_t n_workers)
+work_on_samples(void *context, const struct nnf_part *part)
 {
     const struct samples_task *task = context;
     size_t lanes = task->plan->kernels->lanes, first, last;
-    struct nnf_span span = {.tile = task->tile, .crew = task->crew, .worker = worker};
+    struct nnf_span span = {
+        .tile = task->tile, .crew = task->crew, .worker = part->worker};
 
-    nnf_share((task->end - task->begin) / lanes, worker, n_workers, &first, &last);
+    nnf_share((task->end - task->begin) / lanes, part, &first, &last);
     span.first = task->begin + first * lanes;
     span.n = (last - first) * lanes;
     if (span.n == 0 || (task->load && !nnf_pass_load(task->plan, &span)) ||
@@ -80,12 +108,14 @@ work_on_samples(void *context, size_t worker, size_t n_workers)
 static bool
 run_samples(struct samples_task *task)
 {
-    size_t all = round_up(task->tile->rows.n, task->plan->kernels->lanes);
-    size_t at_once = samples_at_once(task->crew, task->plan);
+    size_t lanes = task->plan->kernels->lanes;
+    size_t all = round_up(task->tile->rows.n, lanes);
+    size_t n_workers = nnf_crew_workers(task->crew, (double)all * work_of_sample(task));
+    size_t at_once = samples_at_once(task->plan, n_workers);
 
     for (task->begin = 0; task->begin < all; task->begin = task->end) {
         task->end = min_size(all, task->begin + at_once);
-        if (!nnf_crew_run(task->crew, work_on_samples, task)) {
+        if (!nnf_crew_run(task->crew, n_workers, work_on_samples, task)) {
             return false;
         }
     }
@@ -106,14 +136,14 @@ struct gradient_task {
 
 /* The weights of sparse inputs, by columns: every row may touch any of their rows. */
 static void
-work_on_sparse_gradient(void *context, size_t worker, size_t n_workers)
+work_on_sparse_gradient(void *context, const struct nnf_part *part)
 {
     const struct gradient_task *task = context;
     const struct nnf_plan *plan = task->plan;
-    const struct nnf_span span = {task->tile, 0, task->n, task->crew, worker};
+    const struct nnf_span span = {task->tile, 0, task->n, task->crew, part->worker};
     size_t lanes = plan->kernels->lanes, h = plan->layers[0].out, first, last;
 
-    nnf_share(ceil_div(h, lanes), worker, n_workers, &first, &last);
+    nnf_share(ceil_div(h, lanes), part, &first, &last);
     if (first < last) {
         nnf_sparse_gradient(plan, &span, first * lanes, min_size(last * lanes, h),
                             task->gradient, task->accumulate);
@@ -121,35 +151,49 @@ work_on_sparse_gradient(void *context, size_t worker, size_t n_workers)
 }
 
 static void
-work_on_gradient(void *context, size_t worker, size_t n_workers)
+work_on_gradient(void *context, const struct nnf_part *part)
 {
     const struct gradient_task *task = context;
-    const struct nnf_span span = {task->tile, 0, task->n, task->crew, worker};
+    const struct nnf_span span = {task->tile, 0, task->n, task->crew, part->worker};
     size_t first, last;
 
-    nnf_share(task->end - task->begin, worker, n_workers, &first, &last);
+    nnf_share(task->end - task->begin, part, &first, &last);
     nnf_pass_gradient(task->plan, &span, task->begin + first, task->begin + last,
                       task->gradient, task->accumulate);
 }
 
 static bool
+run_sparse_gradient(struct gradient_task *task)
+{
+    const struct nnf_layer *layer = &task->plan->layers[0];
+    double inputs = inputs_of(task->plan, task->tile->rows.data) * (double)task->n;
+    double work = (inputs + (double)layer->in) * (double)layer->out;
+
+    return nnf_crew_run(task->crew, nnf_crew_workers(task->crew, work),
+                        work_on_sparse_gradient, task);
+}
+
+static bool
 run_gradient(struct gradient_task *task)
 {
-    double workers = (double)task->crew->team.n_workers;
-    double entries = task->crew->kernels->poll_work * workers / (double)task->n;
-    size_t size = task->plan->n_parameters;
-    size_t at_once = entries < (double)size ? (size_t)entries + 1 : size;
+    const struct nnf_plan *plan = task->plan;
+    size_t size = plan->n_parameters, n_workers, at_once;
+    double entries;
 
     task->begin = 0;
-    if (task->plan->sparse) {
-        if (!nnf_crew_run(task->crew, work_on_sparse_gradient, task)) {
+    if (plan->sparse) {
+        if (!run_sparse_gradient(task)) {
             return false;
         }
-        task->begin = task->plan->layers[0].biases;
+        task->begin = plan->layers[0].biases;
     }
+    n_workers =
+        nnf_crew_workers(task->crew, (double)(size - task->begin) * (double)task->n);
+    entries = plan->kernels->poll_work * (double)n_workers / (double)task->n;
+    at_once = entries < (double)size ? (size_t)entries + 1 : size;
     for (; task->begin < size; task->begin = task->end) {
         task->end = at_once < size - task->begin ? task->begin + at_once : size;
-        if (!nnf_crew_run(task->crew, work_on_gradient, task)) {
+        if (!nnf_crew_run(task->crew, n_workers, work_on_gradient, task)) {
             return false;
         }
     }
@@ -193,6 +237,7 @@ nnf_batch_gradient(const struct nnf_plan *plan, struct nnf_crew *crew,
             .accumulate = t > 0,
         };
 
+        nnf_crew_beat(crew);
         tile.rows = tile_rows(plan, &batch->rows, t);
         dropout.row = t * plan->tile_rows;
         if (!run_samples(&samples)) {
@@ -220,6 +265,7 @@ nnf_batch_forward(const struct nnf_plan *plan, struct nnf_crew *crew,
         .load = true,
     };
 
+    nnf_crew_beat(crew);
     return run_samples(&task);
 }
 

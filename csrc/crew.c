@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "crew.h"
 
-/* What waking a team and waiting for it costs. */
+/* What waking a team and waiting for it may cost. */
 #define TEAM_NANOSECONDS 20e3
+
+/* A worker gets no less work than that: counted, that is, which allows for
+ * kernels at a sixth of the speed that they reach at best. */
+#define LEAST_NANOSECONDS (6 * TEAM_NANOSECONDS)
 
 void
 nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels,
@@ -12,6 +16,7 @@ nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels,
     crew->poll = poll;
     crew->work = 0;
     atomic_init(&crew->stopped, false);
+    nnf_pace_begin(&crew->pace, crew->team.n_threads);
     crew->outside = nnf_float_enter();
     nnf_team_start(&crew->team);
 }
@@ -26,6 +31,8 @@ nnf_crew_end(struct nnf_crew *crew)
 void
 nnf_crew_leave(struct nnf_crew *crew)
 {
+    nnf_pace_leave(&crew->pace);
+    nnf_team_stop(&crew->team);
     nnf_float_leave(crew->outside);
 }
 
@@ -33,6 +40,8 @@ void
 nnf_crew_return(struct nnf_crew *crew)
 {
     crew->outside = nnf_float_enter();
+    nnf_team_start(&crew->team);
+    nnf_pace_return(&crew->pace);
 }
 
 static bool
@@ -70,11 +79,30 @@ nnf_crew_time(const struct nnf_crew *crew, double nanoseconds)
     return crew->kernels->poll_work * nanoseconds / NNF_POLL_NANOSECONDS;
 }
 
-bool
-nnf_crew_run(struct nnf_crew *crew, nnf_task *task, void *context)
+void
+nnf_crew_beat(struct nnf_crew *crew)
 {
-    nnf_team_run(&crew->team, task, context);
-    return crew->team.n_workers == 1
+    nnf_pace_beat(&crew->pace);
+}
+
+size_t
+nnf_crew_workers(struct nnf_crew *crew, double work)
+{
+    double worth = work / nnf_crew_time(crew, LEAST_NANOSECONDS);
+    size_t most = min_size(nnf_team_size(&crew->team), nnf_pace_threads(&crew->pace));
+
+    if (nnf_team_forced()) {
+        return nnf_team_size(&crew->team);
+    }
+    nnf_pace_work(&crew->pace, work, worth >= 2);
+    return worth < (double)most ? max_size(1, (size_t)worth) : most;
+}
+
+bool
+nnf_crew_run(struct nnf_crew *crew, size_t n_workers, nnf_task *task, void *context)
+{
+    nnf_team_run(&crew->team, n_workers, task, context);
+    return n_workers == 1
                ? !atomic_load_explicit(&crew->stopped, memory_order_relaxed)
                : !nnf_crew_stopped(crew, 0, nnf_crew_time(crew, TEAM_NANOSECONDS));
 }

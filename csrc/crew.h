@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Who does the work of a call, and who may end it: a team of threads, and the caller's
- * poll. Worker 0 is the caller's own thread; it counts the work that is done and asks
- * poll when enough has come together, the others only see the answer.
+ * Who does the work of a call, and who may end it: a team of threads, as many of them
+ * as are worth it, and the caller's poll. Worker 0 is the caller's own thread; it
+ * counts the work that is done and asks poll when enough has come together, the others
+ * only see the answer.
  */
 #ifndef NNF_CREW_H
 #define NNF_CREW_H
@@ -11,10 +12,12 @@
 
 #include "dispatch.h"
 #include "kernels.h"
+#include "pace.h"
 #include "threads.h"
 
 struct nnf_crew {
     struct nnf_team team;
+    struct nnf_pace pace;
     const struct nnf_kernels *kernels;
     const struct nnf_poll *poll; /* may be null, as its function may */
     double work;                 /* multiply-adds since poll was last asked */
@@ -38,7 +41,16 @@ bool nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work);
 /* As many multiply-adds as take so many nanoseconds. */
 double nnf_crew_time(const struct nnf_crew *crew, double nanoseconds);
 
-/* Run a task on the whole team; false when the call is to end. */
-bool nnf_crew_run(struct nnf_crew *crew, nnf_task *task, void *context);
+/* Called between two like pieces of work, so that the crew learns how many workers they
+ * are worth. */
+void nnf_crew_beat(struct nnf_crew *crew);
+
+/* Workers for a task, so that each has enough to do; the work as in nnf_crew_stopped.
+ */
+size_t nnf_crew_workers(struct nnf_crew *crew, double work);
+
+/* Run a task in that many shares; false when the call is to end. */
+bool nnf_crew_run(struct nnf_crew *crew, size_t n_workers, nnf_task *task,
+                  void *context);
 
 #endif

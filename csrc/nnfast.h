@@ -7,7 +7,8 @@
  * Gradient, velocities and moments are vectors in the same order.
  *
  * The library allocates nothing, prints nothing, reads no environment and keeps
- * no state. What it needs it asks for by size; the caller owns all memory.
+ * no state but a pool of threads. What it needs it asks for by size; the caller owns
+ * all memory.
  * Every real array holds the type of the kernels that are passed beside it.
  *
  * Order of use: nnf_kernels_find, nnf_net_check, then nnf_predict, nnf_gradient
@@ -19,6 +20,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What the Python module shows to the linker, beside its init function. */
+#if defined(_WIN32)
+#define NNF_EXPORTED __declspec(dllexport)
+#else
+#define NNF_EXPORTED __attribute__((visibility("default")))
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -100,6 +108,21 @@ const char *nnf_isa_name(size_t i);
 
 /* Whether none of n reals of the kernels' type is NaN or infinite. */
 bool nnf_all_finite(const struct nnf_kernels *kernels, size_t n, const void *reals);
+
+/* Threads. */
+
+/* n_threads below is the most that a call may use, its own included; it uses fewer
+ * where they would not pay, or where other calls are at work. Results have the same
+ * bits for any number. The helpers are the process's, started when first wanted; a
+ * process may fork whenever it likes. */
+
+/* The most that any call may use, 256 at first. Exported, for threadpoolctl. */
+NNF_EXPORTED size_t nnf_threads_limit(void);
+NNF_EXPORTED void nnf_threads_set_limit(size_t n_threads);
+
+/* For tests: share all work among n_threads within the limit, whether that pays or not,
+ * and whoever else is at work. */
+void nnf_threads_force(bool force);
 
 /* Data. */
 

@@ -6,7 +6,8 @@
 /* Long enough to hide a call, short enough to share evenly. */
 #define RUN_LENGTH ((size_t)8192)
 
-/* A step on one parameter that is fetched from memory. */
+/* A step on one parameter that is fetched from memory. As work to be shared it counts
+ * twice, for it is counted more exactly than products are. */
 #define STEP_NANOSECONDS 1.0
 
 /* Below this rate the adaptive schedule gives up, as scikit-learn's does. */
@@ -101,14 +102,14 @@ struct run_task {
 };
 
 static void
-work_on_runs(void *context, size_t worker, size_t n_workers)
+work_on_runs(void *context, const struct nnf_part *part)
 {
     const struct run_task *task = context;
     const struct nnf_kernels *kernels = task->plan->kernels;
     size_t size = kernels->real_size, first, last;
     struct nnf_update update = task->update;
 
-    nnf_share(task->optim->n_runs, worker, n_workers, &first, &last);
+    nnf_share(task->optim->n_runs, part, &first, &last);
     for (size_t i = first; i < last; i++) {
         const struct nnf_run *run = &task->optim->runs[i];
         void *parameters = at(task->parameters, run->begin, size);
@@ -135,14 +136,14 @@ static double
 run_all(struct run_task *task, struct nnf_crew *crew)
 {
     double sum = 0;
+    double work =
+        nnf_crew_time(crew, STEP_NANOSECONDS) * (double)task->plan->n_parameters;
 
-    nnf_team_run(&crew->team, work_on_runs, task);
+    nnf_team_run(&crew->team, nnf_crew_workers(crew, 2 * work), work_on_runs, task);
     for (size_t i = 0; i < task->optim->n_runs; i++) {
         sum += task->optim->squares[i];
     }
-    nnf_crew_stopped(crew, 0,
-                     nnf_crew_time(crew, STEP_NANOSECONDS) *
-                         (double)task->plan->n_parameters);
+    nnf_crew_stopped(crew, 0, work);
     return sum;
 }
 

@@ -5,9 +5,6 @@
 #include "rng.h"
 #include "sparse.h"
 
-/* In multiply-adds: an activation. */
-#define ACTIVATION_WORK 16.0
-
 /* Count one layer's product over the span; that of sparse inputs counts itself. */
 static bool
 goes_on(const struct nnf_plan *plan, const struct nnf_span *span,
@@ -18,7 +15,8 @@ goes_on(const struct nnf_plan *plan, const struct nnf_span *span,
     double d = sparse ? 0 : (double)layer->in;
 
     return !nnf_crew_stopped(span->crew, span->worker,
-                             d * h * (n + NNF_FETCH_WORK) + n * h * ACTIVATION_WORK);
+                             d * h * (n + NNF_FETCH_WORK) +
+                                 n * h * NNF_ACTIVATION_WORK);
 }
 
 bool

@@ -8,8 +8,9 @@
 #include "crew.h"
 #include "plan.h"
 
-/* In multiply-adds: fetching a real from far away. */
+/* In multiply-adds: fetching a real from far away, and an activation. */
 #define NNF_FETCH_WORK 16.0
+#define NNF_ACTIVATION_WORK 16.0
 
 /* Samples [first, first + n) of a tile, n a multiple of the lanes, and the worker of
  * the crew that takes them through a pass. */

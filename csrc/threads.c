@@ -1,18 +1,45 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _POSIX_C_SOURCE 200809L /* signal masks, which C11 alone hides */
-
 #include "threads.h"
 
 #include "dispatch.h"
+#include "system.h"
 
-#if NNF_THREADS
+/* Nanoseconds that a thread looks for what it waits for before it sleeps. A task
+ * follows the last within microseconds while a network trains; to be woken takes as
+ * long as this on some machines. */
+#define PATIENCE 50e3
+#define LOOKS 16 /* between two looks at the clock */
 
-#include <sched.h>
-#include <signal.h>
+/* A place that no cache line of another shares. */
+#define APART 128
 
-/* A task follows the last within microseconds while a network trains, so a worker
- * first looks for it busily, for some 20 µs, and then sleeps. */
-#define SPINS 4000
+/* A thread of the pool. */
+struct helper {
+    /* Null, or a team that asks it to help; busy once it does; end: to end itself. Only
+     * null can be changed to an offer, and that by anyone. */
+    _Alignas(APART) _Atomic(struct nnf_team *) offer;
+    atomic_bool asleep;
+    nnf_mutex lock;
+    nnf_condition wake;
+    nnf_thread thread;
+};
+
+static struct {
+    struct helper helpers[NNF_MAX_THREADS - 1];
+    struct nnf_team busy, end; /* offers by their address only */
+    atomic_size_t n_helpers;   /* started; only grows, but for a fork */
+    atomic_size_t n_calls;     /* at work in the core */
+    nnf_mutex lock; /* for starting helpers, and for sleeping on `finished` */
+    bool begun, closed;
+    atomic_size_t limit;
+    atomic_bool forced;
+    atomic_size_t n_waiting; /* callers that sleep until a helper has finished */
+    nnf_condition finished;
+} pool = {
+    .lock = NNF_MUTEX_INITIAL,
+    .finished = NNF_CONDITION_INITIAL,
+    .limit = NNF_MAX_THREADS,
+};
 
 static inline void
 relax(void)
@@ -24,156 +51,270 @@ relax(void)
 #endif
 }
 
-static void
-wait_for_round(struct nnf_team *team, size_t seen)
+/* A helper's life. */
+
+static struct nnf_team *
+look(struct helper *self)
 {
-    for (int spin = 0; spin < SPINS; spin++) {
-        if (atomic_load_explicit(&team->round, memory_order_acquire) != seen) {
-            return;
-        }
-        relax();
-    }
-    pthread_mutex_lock(&team->lock);
-    atomic_fetch_add(&team->asleep, 1);
-    while (atomic_load(&team->round) == seen) {
-        pthread_cond_wait(&team->wake, &team->lock);
-    }
-    atomic_fetch_sub(&team->asleep, 1);
-    pthread_mutex_unlock(&team->lock);
+    return atomic_load_explicit(&self->offer, memory_order_acquire);
 }
 
-static void *
-work(void *argument)
+static struct nnf_team *
+wait_for_offer(struct helper *self)
 {
-    struct nnf_team *team = argument;
-    size_t worker = atomic_fetch_add(&team->joined, 1) + 1;
-    struct nnf_float_state state = nnf_float_enter();
+    struct nnf_team *team;
 
-    for (size_t seen = 0;; seen++) {
-        wait_for_round(team, seen);
-        if (team->task == NULL) {
-            break;
-        }
-        team->task(team->context, worker, team->n_workers);
-        atomic_fetch_sub_explicit(&team->busy, 1, memory_order_release);
-    }
-    nnf_float_leave(state);
-    return NULL;
-}
-
-/* Publish a task; the store of `round` makes all stores before it visible. */
-static void
-announce(struct nnf_team *team, nnf_task *task, void *context)
-{
-    team->task = task;
-    team->context = context;
-    atomic_store_explicit(&team->busy, team->n_workers - 1, memory_order_relaxed);
-    atomic_fetch_add(&team->round, 1);
-    if (atomic_load(&team->asleep) > 0) {
-        pthread_mutex_lock(&team->lock);
-        pthread_cond_broadcast(&team->wake);
-        pthread_mutex_unlock(&team->lock);
-    }
-}
-
-void
-nnf_team_plan(struct nnf_team *team, size_t n_threads, struct arena *arena)
-{
-    team->n_workers = max_size(1, min_size(n_threads, NNF_MAX_THREADS));
-    team->threads = arena_take(arena, team->n_workers, sizeof(pthread_t));
-}
-
-void
-nnf_team_start(struct nnf_team *team)
-{
-    size_t planned = team->n_workers;
-    sigset_t all, before;
-
-    team->n_workers = 1;
-    if (planned == 1) {
-        return;
-    }
-    atomic_init(&team->round, 0);
-    atomic_init(&team->busy, 0);
-    atomic_init(&team->asleep, 0);
-    atomic_init(&team->joined, 0);
-    pthread_mutex_init(&team->lock, NULL);
-    pthread_cond_init(&team->wake, NULL);
-    /* Signals are for the caller's threads. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    while (team->n_workers < planned &&
-           pthread_create(&team->threads[team->n_workers - 1], NULL, work, team) == 0) {
-        team->n_workers++;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (team->n_workers == 1) {
-        pthread_cond_destroy(&team->wake);
-        pthread_mutex_destroy(&team->lock);
-    }
-}
-
-void
-nnf_team_stop(struct nnf_team *team)
-{
-    if (team->n_workers == 1) {
-        return;
-    }
-    announce(team, NULL, NULL);
-    for (size_t i = 0; i + 1 < team->n_workers; i++) {
-        pthread_join(team->threads[i], NULL);
-    }
-    pthread_cond_destroy(&team->wake);
-    pthread_mutex_destroy(&team->lock);
-}
-
-void
-nnf_team_run(struct nnf_team *team, nnf_task *task, void *context)
-{
-    if (team->n_workers == 1) {
-        task(context, 0, 1);
-        return;
-    }
-    announce(team, task, context);
-    task(context, 0, team->n_workers);
-    for (int spin = 0; atomic_load_explicit(&team->busy, memory_order_acquire) > 0;) {
-        if (spin < SPINS) {
-            spin++;
+    for (double end = nnf_clock() + PATIENCE; nnf_clock() < end;) {
+        for (int i = 0; i < LOOKS; i++) {
+            team = look(self);
+            if (team != NULL) {
+                return team;
+            }
             relax();
         }
-        else {
-            sched_yield(); /* a worker has lost its CPU: perhaps to this thread */
+    }
+    nnf_mutex_lock(&self->lock);
+    atomic_store(&self->asleep, true);
+    while ((team = atomic_load(&self->offer)) == NULL) {
+        nnf_condition_wait(&self->wake, &self->lock);
+    }
+    atomic_store(&self->asleep, false);
+    nnf_mutex_unlock(&self->lock);
+    return team;
+}
+
+/* Hand an offer to a helper that has none. False: it has one. */
+static bool
+offer(struct helper *helper, struct nnf_team *team)
+{
+    struct nnf_team *none = NULL;
+
+    if (look(helper) != NULL ||
+        !atomic_compare_exchange_strong(&helper->offer, &none, team)) {
+        return false;
+    }
+    if (atomic_load(&helper->asleep)) {
+        nnf_mutex_lock(&helper->lock);
+        nnf_condition_wake_all(&helper->wake);
+        nnf_mutex_unlock(&helper->lock);
+    }
+    return true;
+}
+
+/* Do shares until all are taken. Each worker begins with its own, so that it finds in
+ * its cache what it left there in the last task. */
+static void
+do_shares(struct nnf_team *team, size_t worker)
+{
+    for (size_t i = 0; i < team->n_shares; i++) {
+        struct nnf_part part = {worker, (worker + i) % team->n_shares, team->n_shares};
+
+        if (!atomic_exchange(&team->taken[part.share], true)) {
+            team->task(team->context, &part);
         }
     }
 }
 
-#else
+void
+nnf_pool_work(void *argument)
+{
+    struct helper *self = argument;
+    struct nnf_float_state state = nnf_float_enter();
+    struct nnf_team *team;
+
+    while ((team = wait_for_offer(self)) != &pool.end) {
+        if (!atomic_compare_exchange_strong(&self->offer, &team, &pool.busy)) {
+            continue; /* it has been taken back */
+        }
+        do_shares(team, (size_t)(self - pool.helpers) + 1);
+        /* Free for the next task before the caller can have one. */
+        atomic_store(&self->offer, NULL);
+        atomic_fetch_add(&team->finished, 1);
+        /* From here on the team may be gone. */
+        if (atomic_load(&pool.n_waiting) > 0) {
+            nnf_mutex_lock(&pool.lock);
+            nnf_condition_wake_all(&pool.finished);
+            nnf_mutex_unlock(&pool.lock);
+        }
+    }
+    nnf_float_leave(state);
+}
+
+/* The pool. */
+
+static void
+clear(struct helper *helper)
+{
+    helper->lock = (nnf_mutex)NNF_MUTEX_INITIAL;
+    helper->wake = (nnf_condition)NNF_CONDITION_INITIAL;
+    atomic_store(&helper->offer, NULL);
+    atomic_store(&helper->asleep, false);
+}
+
+/* Start helpers until there are so many, or the system refuses; how many there are. */
+static size_t
+start_helpers(size_t wanted)
+{
+    size_t there;
+
+    nnf_mutex_lock(&pool.lock);
+    pool.begun = pool.begun || nnf_system_begin();
+    there = atomic_load(&pool.n_helpers);
+    for (; there < wanted && pool.begun && !pool.closed; there++) {
+        struct helper *helper = &pool.helpers[there];
+
+        clear(helper);
+        if (!nnf_thread_start(&helper->thread, helper)) {
+            break;
+        }
+        atomic_store(&pool.n_helpers, there + 1);
+    }
+    nnf_mutex_unlock(&pool.lock);
+    return there;
+}
+
+void
+nnf_pool_forget(void)
+{
+    pool.lock = (nnf_mutex)NNF_MUTEX_INITIAL;
+    pool.finished = (nnf_condition)NNF_CONDITION_INITIAL;
+    atomic_store(&pool.n_waiting, 0);
+    atomic_store(&pool.n_helpers, 0);
+    /* The thread that forks is in no call, or in one that has stepped out. */
+    atomic_store(&pool.n_calls, 0);
+    pool.closed = false;
+}
+
+void
+nnf_pool_close(void)
+{
+    nnf_mutex_lock(&pool.lock);
+    pool.closed = true;
+    nnf_mutex_unlock(&pool.lock);
+    for (size_t i = 0; i < atomic_load(&pool.n_helpers); i++) {
+        /* One that is busy belongs to a thread that has not ended: to a daemon, at the
+         * exit of the process. */
+        if (offer(&pool.helpers[i], &pool.end)) {
+            nnf_thread_join(pool.helpers[i].thread);
+        }
+    }
+}
+
+size_t
+nnf_threads_limit(void)
+{
+    return atomic_load_explicit(&pool.limit, memory_order_relaxed);
+}
+
+void
+nnf_threads_set_limit(size_t n_threads)
+{
+    atomic_store(&pool.limit, max_size(1, min_size(n_threads, NNF_MAX_THREADS)));
+}
+
+bool
+nnf_team_forced(void)
+{
+    return atomic_load_explicit(&pool.forced, memory_order_relaxed);
+}
+
+void
+nnf_threads_force(bool force)
+{
+    atomic_store(&pool.forced, force);
+}
+
+/* A team. */
 
 void
 nnf_team_plan(struct nnf_team *team, size_t n_threads, struct arena *arena)
 {
-    (void)n_threads;
-    (void)arena;
-    team->n_workers = 1;
+    team->n_threads = max_size(1, min_size(n_threads, NNF_MAX_THREADS));
+    team->taken = arena_take(arena, team->n_threads, sizeof *team->taken);
 }
 
 void
 nnf_team_start(struct nnf_team *team)
 {
     (void)team;
+    atomic_fetch_add(&pool.n_calls, 1);
 }
 
 void
 nnf_team_stop(struct nnf_team *team)
 {
     (void)team;
+    atomic_fetch_sub(&pool.n_calls, 1);
+}
+
+size_t
+nnf_team_size(const struct nnf_team *team)
+{
+    size_t n_calls = atomic_load_explicit(&pool.n_calls, memory_order_relaxed);
+    size_t most = min_size(team->n_threads, nnf_threads_limit());
+
+    return nnf_team_forced() ? most : max_size(1, most / max_size(1, n_calls));
+}
+
+static void
+wait_for_helpers(struct nnf_team *team, size_t n)
+{
+    for (double end = nnf_clock() + PATIENCE; nnf_clock() < end;) {
+        for (int i = 0; i < LOOKS; i++) {
+            if (atomic_load_explicit(&team->finished, memory_order_acquire) == n) {
+                return;
+            }
+            relax();
+        }
+    }
+    /* One has lost its CPU: perhaps it can have this one. */
+    nnf_mutex_lock(&pool.lock);
+    atomic_fetch_add(&pool.n_waiting, 1);
+    while (atomic_load(&team->finished) != n) {
+        nnf_condition_wait(&pool.finished, &pool.lock);
+    }
+    atomic_fetch_sub(&pool.n_waiting, 1);
+    nnf_mutex_unlock(&pool.lock);
+}
+
+/* Offer the task to as many helpers as it has shares for; do what they leave. */
+static void
+share_out(struct nnf_team *team)
+{
+    size_t there = atomic_load_explicit(&pool.n_helpers, memory_order_acquire);
+    size_t offers = 0, end = 0;
+
+    if (there < team->n_shares - 1) {
+        there = start_helpers(team->n_shares - 1);
+        team->n_threads = min_size(team->n_threads, there + 1); /* do not ask again */
+    }
+    for (; end < there && offers < team->n_shares - 1; end++) {
+        offers += offer(&pool.helpers[end], team);
+    }
+    do_shares(team, 0);
+    for (size_t i = 0; i < end && offers > 0; i++) {
+        struct nnf_team *ours = team, *none = NULL;
+
+        offers -= atomic_compare_exchange_strong(&pool.helpers[i].offer, &ours, none);
+    }
+    if (offers > 0) {
+        wait_for_helpers(team, offers);
+    }
 }
 
 void
-nnf_team_run(struct nnf_team *team, nnf_task *task, void *context)
+nnf_team_run(struct nnf_team *team, size_t n_shares, nnf_task *task, void *context)
 {
-    (void)team;
-    task(context, 0, 1);
+    if (n_shares == 1) {
+        task(context, &(struct nnf_part){0, 0, 1});
+        return;
+    }
+    team->task = task;
+    team->context = context;
+    team->n_shares = n_shares;
+    for (size_t i = 0; i < n_shares; i++) {
+        atomic_init(&team->taken[i], false);
+    }
+    atomic_init(&team->finished, 0);
+    share_out(team);
 }
-
-#endif

@@ -1,65 +1,70 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A team of threads that lives as long as one call into the core: started at its
- * beginning, joined at its end, so that nothing survives to be forked or leaked.
+ * Sharing a task among threads: the caller, and helpers from a pool.
  *
- * The team only runs the same task on every worker and waits for all. How a task cuts
- * its work must not change any result: each output is computed by one worker, whole,
- * in an order that does not depend on how many there are.
+ * A task is cut into shares, which the caller and the helpers take one by one. The
+ * caller waits for shares that a helper has begun, never for a helper to come: what
+ * none has taken it does itself. How a task is cut must not change any result: each
+ * output is computed in one share, whole, in an order that does not depend on how many
+ * there are.
+ *
+ * The pool is the core's only state: threads started when they are first wanted, asleep
+ * between calls, ended with the process. A forked child begins with an empty one.
  */
 #ifndef NNF_THREADS_H
 #define NNF_THREADS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "common.h"
 
-#if defined(_WIN32)
-#define NNF_THREADS 0 /* one worker, the caller */
-#else
-#define NNF_THREADS 1
-#include <pthread.h>
-#include <stdatomic.h>
-#endif
-
 #define NNF_MAX_THREADS ((size_t)256)
 
-typedef void nnf_task(void *context, size_t worker, size_t n_workers);
+/* The share-th of n_shares of a task, and who does it; worker 0 is the caller. */
+struct nnf_part {
+    size_t worker, share, n_shares;
+};
 
+typedef void nnf_task(void *context, const struct nnf_part *part);
+
+/* A call into the core, and the task that it shares. */
 struct nnf_team {
-    size_t n_workers; /* the caller included */
-#if NNF_THREADS
-    pthread_t *threads; /* n_workers - 1 */
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    atomic_size_t round; /* grows by one for each task */
-    atomic_size_t busy;  /* workers that have not finished it */
-    atomic_size_t asleep;
-    atomic_size_t joined; /* hands out worker numbers */
-    nnf_task *task;       /* null: go home */
+    size_t n_threads; /* at most, the caller included */
+    nnf_task *task;
     void *context;
-#endif
+    size_t n_shares;
+    atomic_bool *taken;     /* n_threads: shares that are begun or done */
+    atomic_size_t finished; /* helpers that have come and gone */
 };
 
 /* Take what the team needs from the workspace. */
 void nnf_team_plan(struct nnf_team *team, size_t n_threads, struct arena *arena);
 
-/* Start the planned threads; fewer when the system refuses some. */
+/* Between the two the caller's thread counts as busy; other calls get fewer helpers. */
 void nnf_team_start(struct nnf_team *team);
 void nnf_team_stop(struct nnf_team *team);
 
-/* Run the task as worker 0 to n_workers - 1 and wait for all. */
-void nnf_team_run(struct nnf_team *team, nnf_task *task, void *context);
+/* Threads that a task may be shared among now: the team's within the limit, or its part
+ * of them when other calls are at work. */
+size_t nnf_team_size(const struct nnf_team *team);
 
-/* The share [*first, *last) of worker in `count` things. */
+/* Whether every task is to be shared, as nnf_threads_force says. */
+bool nnf_team_forced(void);
+
+/* Run the task in that many shares, at most n_threads, and wait for all. */
+void nnf_team_run(struct nnf_team *team, size_t n_shares, nnf_task *task,
+                  void *context);
+
+/* The things [*first, *last) of `count` that a part has to do. */
 static inline void
-nnf_share(size_t count, size_t worker, size_t n_workers, size_t *first, size_t *last)
+nnf_share(size_t count, const struct nnf_part *part, size_t *first, size_t *last)
 {
-    size_t each = count / n_workers, extra = count % n_workers;
+    size_t each = count / part->n_shares, extra = count % part->n_shares;
 
-    *first = worker * each + min_size(worker, extra);
-    *last = *first + each + (worker < extra);
+    *first = part->share * each + min_size(part->share, extra);
+    *last = *first + each + (part->share < extra);
 }
 
 #endif

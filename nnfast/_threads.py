@@ -1,36 +1,48 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How many threads a fit or a prediction uses: the meaning of ``n_jobs``."""
+"""How many threads a fit or a prediction may use: the meaning of ``n_jobs``.
+
+The core uses as many of them as are worth it, within its own limit, which
+NNFAST_NUM_THREADS and threadpoolctl set.
+"""
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 
 # A training step does three products per layer (forward, weight gradient, delta).
 PASSES_OF_A_STEP = 3
 
-# The core's own limit: more would not be started.
-_MOST_THREADS = 256
-
-# Below this much work between two synchronisations a second thread gains nothing.
-_WORTH_A_THREAD = 2e8
+# Multiply-adds that no kernels of the core share with a second thread: for so few the
+# system is not asked how many CPUs there are.
+_TOO_LITTLE = 1e5
 
 
 def count(
     n_jobs: int | None, widths: Sequence[int], n_rows: int, passes: int = 1
 ) -> int:
     """Threads for work that takes n_rows rows through the network at a time."""
+    if n_jobs == 1:
+        return 1
     if n_jobs is None:
         products = sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths))
-        if products * n_rows * passes < _WORTH_A_THREAD:
+        if products * n_rows * passes < _TOO_LITTLE:
             return 1
-        return max(1, min(_available(), _openmp_limit()))
+        return min(available(), _openmp_limit())
     if n_jobs < 0:
-        return max(1, _available() + 1 + int(n_jobs))
-    return min(int(n_jobs), _MOST_THREADS)
+        return max(1, available() + 1 + int(n_jobs))
+    return min(int(n_jobs), available())
 
 
-def _available() -> int:
+def available() -> int:
     """CPUs that this process may use: affinity, containers and loky's own limit."""
+    affinity = getattr(os, "sched_getaffinity", lambda pid: ())
+    return cpus(len(affinity(0)), os.environ.get("LOKY_MAX_CPU_COUNT"))
+
+
+@cache
+def cpus(affinity: int, loky: str | None) -> int:
+    """The same, found out once for each of what may change while a process runs."""
     from joblib import cpu_count
 
     return cpu_count()
@@ -39,4 +51,4 @@ def _available() -> int:
 def _openmp_limit() -> int:
     """OMP_NUM_THREADS, by which loky and batch systems keep processes apart."""
     setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(setting) if setting.isdigit() else _available()
+    return int(setting) if setting.isdigit() and int(setting) > 0 else available()

@@ -3,6 +3,8 @@
 
 import signal
 
+import pytest
+
 import nnfast
 from nnfast import _core
 
@@ -13,3 +15,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_report_header():
     isas = ", ".join(_core.isas)
     return f"nnfast {nnfast.__version__} in {nnfast.__path__[0]}: {_core.isa} of {isas}"
+
+
+@pytest.fixture(scope="module")
+def split_work():
+    """All work is shared among n_threads, however little it is."""
+    _core.force_threads(True)
+    yield
+    _core.force_threads(False)

@@ -15,6 +15,8 @@ import twin
 
 from nnfast import _core
 
+pytestmark = pytest.mark.usefixtures("split_work")
+
 DTYPES = [np.float32, np.float64]
 
 

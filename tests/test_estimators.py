@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 import nnfast
-from nnfast import MLPClassifier, MLPRegressor, _core, _threads
+from nnfast import MLPClassifier, MLPRegressor, _core
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -404,28 +404,6 @@ def test_partial_fits_drop_as_one_fit_does(solver):
     for _ in range(SMALL["max_iter"]):
         parts.partial_fit(X, t)
     equal(whole, parts)
-
-
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-@pytest.mark.parametrize("n_jobs", [2, -1])
-def test_threads_change_no_bit(solver, n_jobs):
-    settings = {**SMALL, "hidden_layer_sizes": (64, 32), "solver": solver}
-    one = MLPClassifier(**settings, n_jobs=1).fit(X, y)
-    many = MLPClassifier(**settings, n_jobs=n_jobs).fit(X, y)
-    equal(one, many)
-    np.testing.assert_array_equal(one.predict_proba(X), many.predict_proba(X))
-
-
-def test_how_many_threads(monkeypatch):
-    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    large, small = (1000, 1000, 1000), (10, 10)
-    counts = [_threads.count(n, small, 200) for n in (None, 1, 3, -1, -2, -100)]
-    assert counts == [1, 1, 3, 8, 7, 1]
-    assert _threads.count(None, large, 200) == 8
-    monkeypatch.setenv("OMP_NUM_THREADS", "2,1")
-    assert _threads.count(None, large, 200) == 2
-    assert _threads.count(-1, large, 200) == 8
 
 
 # ---- classifiers ----

@@ -15,6 +15,8 @@ import twin
 
 from nnfast import _core
 
+pytestmark = pytest.mark.usefixtures("split_work")
+
 DTYPES = [np.float32, np.float64]
 THREADS = [1, 2, 3, 5]
 EDGES = [*range(1, 41), 63, 64, 65, 100]  # of vectors and tiles of all sets

@@ -25,8 +25,9 @@ LAYERS = """
     crew plan
     net settings
     loss
-    activation threads
-    dispatch
+    activation pace threads
+    dispatch system_posix
+    system
     kernels/kernels
     kernels/blocks kernels/dense kernels/gradient kernels/losses kernels/rows
     kernels/sparse
@@ -43,7 +44,7 @@ DEPTH = {stem: i for i, line in enumerate(LAYERS.splitlines()) for stem in line.
 # What the core takes from the system: types, memory, mathematics and threads.
 SYSTEM = (
     "stdbool.h stddef.h stdint.h limits.h float.h assert.h string.h math.h "
-    "immintrin.h xmmintrin.h arm_neon.h pthread.h sched.h signal.h stdatomic.h"
+    "immintrin.h xmmintrin.h arm_neon.h pthread.h signal.h stdatomic.h time.h"
 )
 
 FILES = sorted(CSRC.rglob("*.[ch]"))

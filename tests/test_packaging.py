@@ -119,9 +119,14 @@ def test_the_module_links_only_the_c_library(module):
 
 
 @needs_elf
-def test_the_module_exports_only_its_init_function(module):
+def test_the_module_exports_only_what_others_look_for(module):
+    """Python, its init function; threadpoolctl, the limit of threads."""
     exported = run("nm", "--dynamic", "--defined-only", module).split()
-    assert exported[2::3] == ["PyInit__core"]
+    assert exported[2::3] == [
+        "PyInit__core",
+        "nnf_threads_limit",
+        "nnf_threads_set_limit",
+    ]
 
 
 def test_importing_the_package_costs_the_standard_library_only():

@@ -142,19 +142,6 @@ def test_spare_room_behind_the_entries_is_not_read():
     np.testing.assert_array_equal(*results)
 
 
-@pytest.mark.parametrize("n_jobs", [2, 3, 5])
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_threads_change_no_bit(solver, n_jobs):
-    fits = [
-        MLPClassifier((100, 9), solver=solver, max_iter=2, n_jobs=jobs, random_state=0)
-        for jobs in (1, n_jobs)
-    ]
-    one, many = (estimator.fit(X, y) for estimator in fits)
-    for a, b in zip(one.coefs_, many.coefs_):
-        np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(one.predict_proba(X), many.predict_proba(X))
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_row_alone_has_the_bits_it_has_in_a_batch(dtype):
     rows = X.astype(dtype)

@@ -24,6 +24,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from nnfast import _core
 
+pytestmark = pytest.mark.usefixtures("split_work")
+
 TOLERANCE = 1e-10
 STATE = (
     "learning_rate",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * nnfast._core: the module itself. It picks the instruction set once, at import.
+ * nnfast._core: the module itself. It reads the environment once, at import: which
+ * instruction set to use, and how many threads.
  */
 #include "core.h"
 
@@ -87,6 +88,28 @@ choose_isa(void)
     return nnf_kernels_isa(chosen);
 }
 
+/* The limit that NNFAST_NUM_THREADS sets, where it is set. */
+static int
+limit_threads(void)
+{
+    const char *setting = getenv("NNFAST_NUM_THREADS");
+    char *end;
+    long n;
+
+    if (setting == NULL || *setting == '\0') {
+        return 0;
+    }
+    n = strtol(setting, &end, 10); /* what it cannot hold is LONG_MAX, a fine limit */
+    if (*end != '\0' || n < 1) {
+        return PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                                "NNFAST_NUM_THREADS='%s' is not a positive whole "
+                                "number; using no limit but the CPUs there are instead",
+                                setting);
+    }
+    nnf_threads_set_limit((size_t)n);
+    return 0;
+}
+
 /* Steals value. */
 static int
 add_object(PyObject *module, const char *name, PyObject *value)
@@ -106,7 +129,7 @@ module_exec(PyObject *module)
         return -1;
     }
     state->isa = choose_isa();
-    if (state->isa == NULL) {
+    if (state->isa == NULL || limit_threads() < 0) {
         return -1;
     }
     state->net_type = PyType_FromModuleAndSpec(module, &nnf_net_spec, NULL);
@@ -168,9 +191,24 @@ is_plain(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
                                           array.size, array.data));
 }
 
+static PyObject *
+force_threads(PyObject *module, PyObject *force)
+{
+    int forced = PyObject_IsTrue(force);
+
+    (void)module;
+    if (forced < 0) {
+        return NULL;
+    }
+    nnf_threads_force(forced);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef module_methods[] = {
     {"is_plain", (PyCFunction)(void (*)(void))is_plain, METH_FASTCALL,
      "Whether an object is an array that the core can use as it is."},
+    {"force_threads", force_threads, METH_O,
+     "For tests: whether to share all work among n_threads, worth it or not."},
     {NULL, NULL, 0, NULL},
 };
 

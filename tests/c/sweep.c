@@ -364,6 +364,7 @@ main(void)
 {
     const char *isa;
 
+    nnf_threads_force(true); /* so small, they would stay with one thread */
     for (int number = 0; number < CASES; number++) {
         struct sample s = {.number = number, .seed = (uint64_t)number};
 

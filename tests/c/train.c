@@ -286,6 +286,7 @@ main(void)
 {
     const char *isa;
 
+    nnf_threads_force(true); /* so small, they would stay with one thread */
     for (size_t i = 0; (isa = nnf_isa_name(i)) != NULL; i++) {
         for (size_t j = 0; j < 2 * sizeof(tasks) / sizeof(tasks[0]); j++) {
             struct bench b = {.task = &tasks[j / 2],

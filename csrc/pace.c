@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pace.h"
+
+#include <math.h>
+
+#include "system.h"
+
+/* Nanoseconds of a measurement, at least. */
+#define MEASUREMENT 1e6
+
+/* How much the latest measurement counts in the rate. */
+#define NEWS 0.25
+
+/* Beats before the first trial, which takes two or more. */
+#define FIRST_TRIAL 16.0
+
+/* A trial is followed by so many times its cost without one; twice as many after each
+ * that changes nothing, but at most so many nanoseconds. */
+#define LEAST_CAUTION 32.0
+#define LONGEST_REST 1e9
+
+void
+nnf_pace_begin(struct nnf_pace *pace, size_t n_threads)
+{
+    *pace =
+        (struct nnf_pace){.most = n_threads, .cold = true, .caution = LEAST_CAUTION};
+}
+
+size_t
+nnf_pace_threads(const struct nnf_pace *pace)
+{
+    size_t threads = pace->most >> pace->here;
+
+    return threads > 0 ? threads : 1;
+}
+
+void
+nnf_pace_work(struct nnf_pace *pace, double work, bool shared)
+{
+    pace->work += work;
+    pace->shared = pace->shared || shared;
+}
+
+/* From here on with most >> to threads. */
+static void
+change(struct nnf_pace *pace, unsigned to)
+{
+    pace->cold = pace->here != to;
+    pace->here = to;
+}
+
+/* Half or twice as many threads, in turn, where both can be had. */
+static void
+begin_trial(struct nnf_pace *pace)
+{
+    bool more = pace->home > 0, fewer = pace->most >> pace->home > 1;
+
+    pace->upward = more && (!fewer || !pace->upward);
+    pace->cost = 0;
+    if (more || fewer) {
+        change(pace, pace->upward ? pace->home - 1 : pace->home + 1);
+    }
+}
+
+static void
+end_trial(struct nnf_pace *pace, double rate)
+{
+    if (rate < pace->home_rate) {
+        pace->rival_rate = pace->home_rate;
+        pace->home_rate = rate;
+        pace->home = pace->here;
+        pace->caution = LEAST_CAUTION;
+    }
+    else {
+        pace->rival_rate = rate;
+        pace->caution *= 2;
+    }
+    change(pace, pace->home);
+    pace->rest = fabs(pace->cost) * pace->caution;
+    if (pace->rest > LONGEST_REST) {
+        pace->rest = LONGEST_REST;
+    }
+}
+
+/* At home: a trial is due when its time has come, or when the latest was faster. */
+static void
+note_rate(struct nnf_pace *pace, double rate, double elapsed)
+{
+    if (pace->home_rate == 0) {
+        pace->home_rate = rate;
+        pace->rest = FIRST_TRIAL * elapsed / pace->beats;
+    }
+    pace->home_rate += NEWS * (rate - pace->home_rate);
+    pace->rest -= elapsed;
+    if (pace->rest <= 0 ||
+        (pace->rival_rate > 0 && pace->home_rate > pace->rival_rate)) {
+        begin_trial(pace);
+    }
+}
+
+/* Draw the conclusion from so many nanoseconds of work. */
+static void
+conclude(struct nnf_pace *pace, double elapsed)
+{
+    pace->cost += elapsed - pace->work * pace->home_rate;
+    if (pace->cold) { /* helpers had to be woken, and caches filled */
+        pace->cold = false;
+    }
+    else if (pace->here != pace->home) {
+        end_trial(pace, elapsed / pace->work);
+    }
+    else {
+        note_rate(pace, elapsed / pace->work, elapsed);
+    }
+}
+
+void
+nnf_pace_beat(struct nnf_pace *pace)
+{
+    double now;
+
+    if (pace->most == 1 || (!pace->measuring && !pace->shared)) {
+        pace->work = 0;
+        return;
+    }
+    now = nnf_clock();
+    pace->beats++;
+    if (pace->measuring && !pace->cold && now - pace->since < MEASUREMENT) {
+        return;
+    }
+    if (pace->measuring && pace->shared) {
+        conclude(pace, now - pace->since);
+    }
+    pace->measuring = pace->shared;
+    pace->since = now;
+    pace->work = pace->beats = 0;
+    pace->shared = false;
+}
+
+void
+nnf_pace_leave(struct nnf_pace *pace)
+{
+    if (pace->measuring) {
+        pace->since -= nnf_clock();
+    }
+}
+
+void
+nnf_pace_return(struct nnf_pace *pace)
+{
+    if (pace->measuring) {
+        pace->since += nnf_clock();
+    }
+}
