@@ -27,7 +27,7 @@ class Verdict:
 
     amplified: bool = False  # so that only the first iterations were compared
     failed: bool = False  # a call raised
-    layers: bool = False  # the movement of X alone did not allow it
+    widened: bool = False  # the movement of X alone did not allow it
     deviations: set[str] = field(default_factory=set)
     ties: set[str] = field(default_factory=set)
     largest_ratio: float = 0.0  # of a difference to what is allowed
@@ -35,7 +35,7 @@ class Verdict:
 
     def and_of_the_beginning(self, other: "Verdict") -> None:
         """Add what comparing the beginning of the same work came to."""
-        self.layers |= other.layers
+        self.widened |= other.widened
         self.deviations |= other.deviations
         self.ties |= other.ties
         self.largest_ratio = max(self.largest_ratio, other.largest_ratio)
@@ -59,7 +59,7 @@ def compare(configuration: Configuration) -> Verdict:
             break
     if (
         verdict.differences
-        and samples.layers
+        and samples.widened
         and configuration.iterations > ITERATIONS_WHEN_AMPLIFIED
         and samples.amplified()
     ):
@@ -89,18 +89,24 @@ def _compare_call(
         name = deviations.of_failure(case)
         if name is not None:
             verdict.deviations.add(name)
+        elif ties.overflow_refused(samples, number, ours):
+            verdict.ties.add("infinity or NaN")
         else:
             verdict.differences.append(_words(number, "error", theirs, ours))
         return None
+    overflow = ties.overflow(samples, number, ours)
+    if overflow is not None:
+        verdict.ties.add("infinity or NaN")
+        return overflow
     if deviations.spoilt_by_weightless_row(case, theirs, ours):
         verdict.deviations.add(deviations.WEIGHTLESS_ROW)
         return configuration.iterations_before(number)
     agreement = agree(samples, number, ours)
-    for look_closer in (samples.move_more, samples.move_layers):
+    for look_closer in (samples.move_more, samples.widen):
         if agreement.differences:
             look_closer()
             agreement = agree(samples, number, ours)
-    verdict.layers |= samples.layers
+    verdict.widened |= samples.widened
     exact = _exact(number, theirs, ours)
     if exact:
         tie = ties.stopping(samples, number, ours)

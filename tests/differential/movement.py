@@ -5,8 +5,10 @@ The measure is one unit in the last place of every entry of X: each sample moves
 all, up or down at random. That covers the rounding of the first layer only where X
 matters to it, and nothing of what is rounded later: the 1 - p of a log loss loses
 every bit of a p that is almost 1, whatever X does, and so does the slope h (1 - h) of
-a saturated unit. So where a difference remains, what every layer puts out, which is
-the X of the next, is moved by one unit in the last place as well; ``layers`` says so.
+a saturated unit; of a unit that is never active, X does not move the weights at all,
+but weight decay and adam's quotient do. So where a difference remains, what every
+layer puts out, which is the X of the next, and the initial weights are moved by one
+unit in the last place as well; ``widened`` says so.
 """
 
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from unittest import mock
 import numpy as np
 from sklearn import neural_network
 from sklearn.neural_network._base import ACTIVATIONS
+from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 
 from .configuration import Configuration
 from .data import Arrays, arrays
@@ -34,7 +37,7 @@ class Samples:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self.data: Arrays = arrays(configuration)
-        self.layers = False
+        self.widened = False
         self._rng = np.random.RandomState(configuration.seed ^ 1)
         self.theirs = self._record(self.data.X)
         self.moved = [self._sample() for _ in range(FEW)]
@@ -50,11 +53,11 @@ class Samples:
         while len(self.moved) < MORE:
             self.moved.append(self._sample())
 
-    def move_layers(self) -> None:
-        """Sample what X and all layers' outputs do."""
-        if not self.layers:
-            self.layers = True
-            with _layers_moved(self._rng):
+    def widen(self) -> None:
+        """Sample what X, the initial weights and all layers' outputs do."""
+        if not self.widened:
+            self.widened = True
+            with _all_moved(self._rng):
                 self.moved += [self._sample() for _ in range(MORE)]
 
     def movement(self, number: int, kind: str, name: str) -> np.ndarray:
@@ -112,8 +115,15 @@ def _moved(array: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 @contextmanager
-def _layers_moved(rng: np.random.RandomState) -> Iterator[None]:
-    """Let scikit-learn's activations end with the move; none leaves [-1, 1] by it."""
+def _all_moved(rng: np.random.RandomState) -> Iterator[None]:
+    """Let scikit-learn's activations and initial weights end with the move.
+
+    No activation leaves [-1, 1] by it.
+    """
+    draw_weights = BaseMultilayerPerceptron._init_coef
+
+    def begin(*arguments: Any) -> tuple[np.ndarray, ...]:
+        return tuple(_moved(array, rng) for array in draw_weights(*arguments))
 
     def activate(function: Any, Z: np.ndarray) -> None:
         function(Z)
@@ -121,5 +131,8 @@ def _layers_moved(rng: np.random.RandomState) -> Iterator[None]:
             Z[...] = np.where(np.abs(Z) == 1, np.nextafter(Z, 0), _moved(Z, rng))
 
     table = {name: partial(activate, f) for name, f in ACTIVATIONS.items()}
-    with mock.patch.dict(ACTIVATIONS, table):
+    with (
+        mock.patch.dict(ACTIVATIONS, table),
+        mock.patch.object(BaseMultilayerPerceptron, "_init_coef", begin),
+    ):
         yield

@@ -22,6 +22,7 @@ TINY = np.finfo(float).tiny
 class Agreement:
     """What comparing the numbers of a call came to."""
 
+    overflows: bool
     differences: list[str] = field(default_factory=list)
     deviations: set[str] = field(default_factory=set)
     largest_ratio: float = 0.0  # of a difference to what is allowed
@@ -33,7 +34,10 @@ class Agreement:
         """Note whether two arrays are as near as allowed, entry by entry."""
         apart = distance(theirs, ours)
         with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = np.where(apart == 0, 0, apart / allowed)
+            free = (apart == 0) | np.isinf(allowed)
+            if self.overflows:  # into infinity or NaN, by the order of a sum
+                free |= ~np.isfinite(theirs) & ~np.isfinite(ours)
+            ratio = np.where(free, 0, apart / allowed)
         largest = float(ratio.max(initial=0))
         if largest <= 1:
             self.largest_ratio = max(self.largest_ratio, largest)
@@ -47,7 +51,8 @@ class Agreement:
 
 def agree(samples: Samples, number: int, ours: Outcome) -> Agreement:
     """Compare all numbers of a call, and the labels that are predicted from them."""
-    theirs, agreement = samples.theirs[number], Agreement()
+    theirs = samples.theirs[number]
+    agreement = Agreement(ties.may_overflow(samples, number))
     if theirs.labels is not None and ours.labels is not None:
         _labels(samples, number, ours, agreement)
     one_column = deviations.one_column(theirs, ours)

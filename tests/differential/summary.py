@@ -68,7 +68,7 @@ class Summary:
         self.found["compared over all iterations"] += not verdict.amplified
         self.found["amplified: compared over the first iterations"] += verdict.amplified
         self.found["a call raised, on both sides or by a deviation"] += verdict.failed
-        self.found["within the movement of X and layers' outputs"] += verdict.layers
+        self.found["not within the movement of X alone"] += verdict.widened
         self.found["with a decision made by rounding"] += bool(verdict.ties)
         self.found["with a documented deviation"] += bool(verdict.deviations)
         self.deviations.update(verdict.deviations)

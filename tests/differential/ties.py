@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Decisions that rounding makes: when is a label or a stop a toss-up?
 
-Only where scikit-learn's own number lies within its allowance of the threshold.
+Only where scikit-learn's own number lies within its allowance of the threshold; and
+where a sum overflows, whether it is infinite or NaN goes by the order of its terms.
 """
 
 import numpy as np
@@ -36,7 +37,7 @@ def stopping(samples: Samples, number: int, ours: Outcome) -> int | None:
 def _stop_of_lbfgs(samples: Samples, number: int, ours: Outcome) -> int | None:
     """The thresholds are within SciPy: scikit-learn itself must end otherwise."""
     samples.move_more()
-    samples.move_layers()
+    samples.widen()
     numbers = {samples.theirs[number].exact["n_iter_"]}
     for sample in samples.moved:
         if number < len(sample) and "n_iter_" in sample[number].exact:
@@ -78,3 +79,39 @@ def _improvement(
             return i - start
         best = min(best, a[i])
     return None
+
+
+def may_overflow(samples: Samples, number: int) -> bool:
+    """Whether sums overflow, of which NumPy warns.
+
+    Not with a Poisson loss: its exponential overflows before any sum, in both alike.
+    """
+    loss = samples.configuration.parameters_at(number).get("loss")
+    return samples.theirs[number].arithmetic and loss != "poisson"
+
+
+def overflow(samples: Samples, number: int, ours: Outcome) -> int | None:
+    """How many iterations came before one is infinite here and no number there."""
+    theirs = samples.theirs[number]
+    if not may_overflow(samples, number) or "n_iter_" not in theirs.exact:
+        return None
+    first = []
+    for name, a in theirs.curves.items():
+        b = ours.curves.get(name, np.empty(0))
+        n = min(len(a), len(b))
+        both = ~np.isfinite(a[:n]) & ~np.isfinite(b[:n])
+        at = np.flatnonzero(both & (distance(a[:n], b[:n]) > 0))
+        start = len(a) - theirs.exact["n_iter_"]  # of this call in the curve
+        first += [i - start for i in at[:1] if i >= start]
+    if not first:
+        return None
+    return samples.configuration.iterations_before(number) + int(min(first))
+
+
+def overflow_refused(samples: Samples, number: int, ours: Outcome) -> bool:
+    """Whether scikit-learn's metrics refuse what overflowed, in one and other words."""
+    words = ("Input contains NaN", "Input contains infinity")
+    return may_overflow(samples, number) and all(
+        error is not None and error[0] is ValueError and error[1].startswith(words)
+        for error in (samples.theirs[number].error, ours.error)
+    )
