@@ -5,7 +5,7 @@ Errors, warnings, printed text, labels, counters and the state of the generator 
 be equal, numbers as near as ``numbers`` demands. Only a decision that rounding makes
 (``ties``) and a documented deviation (``deviations``) may end a comparison early; all
 the work before it is compared. Work that amplifies the movement of X too much is
-compared over its first iterations only.
+compared over its first three iterations only, or its first, if three do so too.
 """
 
 from dataclasses import dataclass, field
@@ -18,14 +18,15 @@ from .movement import Samples
 from .numbers import agree
 from .record import Outcome, record
 
-ITERATIONS_WHEN_AMPLIFIED = 3
+BEGINNINGS = (3, 1)  # iterations that are compared of work that amplifies rounding
 
 
 @dataclass
 class Verdict:
     """What comparing a configuration came to."""
 
-    amplified: bool = False  # so that only the first iterations were compared
+    amplified: bool = False  # so that only three iterations were compared
+    amplified_at_once: bool = False  # or only one
     failed: bool = False  # a call raised
     widened: bool = False  # the movement of X alone did not allow it
     deviations: set[str] = field(default_factory=set)
@@ -45,8 +46,8 @@ class Verdict:
 def compare(configuration: Configuration) -> Verdict:
     """Run both libraries and hold their records against each other."""
     samples, verdict = Samples(configuration), Verdict()
-    if configuration.iterations > ITERATIONS_WHEN_AMPLIFIED and samples.amplified():
-        return _compare_beginning(configuration)
+    if configuration.iterations > BEGINNINGS[0] and samples.amplified():
+        return _compare_beginning(configuration, BEGINNINGS[0])
     records = record(nnfast, configuration, samples.data, samples.data.X)
     for number, ours in enumerate(records):
         ends_at = _compare_call(samples, number, ours, verdict)
@@ -57,20 +58,18 @@ def compare(configuration: Configuration) -> Verdict:
             break
         if verdict.failed or verdict.differences:
             break
-    if (
-        verdict.differences
-        and samples.widened
-        and configuration.iterations > ITERATIONS_WHEN_AMPLIFIED
-        and samples.amplified()
-    ):
-        return _compare_beginning(configuration)
+    if verdict.differences and samples.widened and samples.amplified():
+        for iterations in BEGINNINGS:
+            if iterations < configuration.iterations:
+                return _compare_beginning(configuration, iterations)
     return verdict
 
 
-def _compare_beginning(configuration: Configuration) -> Verdict:
+def _compare_beginning(configuration: Configuration, iterations: int) -> Verdict:
     """Of work whose result amplifies rounding."""
-    verdict = compare(configuration.of_iterations(ITERATIONS_WHEN_AMPLIFIED))
+    verdict = compare(configuration.of_iterations(iterations))
     verdict.amplified = True
+    verdict.amplified_at_once |= iterations == BEGINNINGS[-1]
     return verdict
 
 
@@ -102,11 +101,14 @@ def _compare_call(
         verdict.deviations.add(deviations.WEIGHTLESS_ROW)
         return configuration.iterations_before(number)
     agreement = agree(samples, number, ours)
-    for look_closer in (samples.move_more, samples.widen):
+    for look_closer in (samples.move_more, samples.widen, samples.widen_more):
         if agreement.differences:
             look_closer()
             agreement = agree(samples, number, ours)
     verdict.widened |= samples.widened
+    if agreement.differences and deviations.has_subnormal_outputs(theirs):
+        verdict.deviations.add(deviations.SUBNORMAL)
+        return configuration.iterations_before(number)
     exact = _exact(number, theirs, ours)
     if exact:
         tie = ties.stopping(samples, number, ours)

@@ -20,6 +20,7 @@ from .record import Outcome
 ARITHMETIC_WARNINGS = "arithmetic-warnings"
 FINITE_LOG = "saturated-log-probabilities"
 ONE_COLUMN = "one-class"
+SUBNORMAL = "subnormal-numbers"
 WEIGHTLESS_ROW = "weightless-row"
 
 NOT_FINITE = "Solver produced non-finite parameter weights"
@@ -159,6 +160,12 @@ def one_column(theirs: Outcome, ours: Outcome) -> bool:
         and a.shape == (len(b), 2)
         and b.shape == (len(b), 1)
     )
+
+
+def has_subnormal_outputs(theirs: Outcome) -> bool:
+    """Whether an output is so small that it is zero in nnfast: y / 0 is infinite."""
+    output = np.abs(theirs.numbers.get("predict", np.zeros(1)))
+    return bool(((output > 0) & (output < np.finfo(float).tiny)).any())
 
 
 def spoilt_by_weightless_row(case: Case, theirs: Outcome, ours: Outcome) -> bool:

@@ -28,7 +28,7 @@ from .record import Outcome, record
 
 FACTOR = 100  # nnfast may differ by so many movements
 AMPLIFIED = 1e-6  # of a result's size
-FEW, MORE = 2, 12  # samples: at first, and before a difference counts
+FEW, MORE, MANY = 2, 12, 100  # samples: at first, and before a difference counts
 
 
 class Samples:
@@ -53,23 +53,30 @@ class Samples:
         while len(self.moved) < MORE:
             self.moved.append(self._sample())
 
-    def widen(self) -> None:
+    def widen(self, most: int = 2 * MORE) -> None:
         """Sample what X, the initial weights and all layers' outputs do."""
-        if not self.widened:
-            self.widened = True
-            with _all_moved(self._rng):
-                self.moved += [self._sample() for _ in range(MORE)]
+        self.widened = True
+        with _all_moved(self._rng):
+            while len(self.moved) < most:
+                self.moved.append(self._sample())
+
+    def widen_more(self) -> None:
+        """Sample that more often: the largest of some movements is itself a draw."""
+        self.widen(MANY)
 
     def movement(self, number: int, kind: str, name: str) -> np.ndarray:
         """How far each entry of a result of a call moved at most.
 
-        A sample in which a decision fell otherwise may have the result in another
-        shape, or not at all. It does not count here; ``amplified`` tells of it.
+        Without bound where a sample ends in an error instead. One in which a decision
+        fell otherwise may have the result in another shape, or not at all: it does not
+        count here; ``amplified`` tells of it.
         """
         base = getattr(self.theirs[number], kind)[name]
         movement = np.zeros(base.shape)
         for sample in self.moved:
-            if number < len(sample):
+            if number >= len(sample) or sample[number].error is not None:
+                movement[...] = np.inf
+            else:
                 other = getattr(sample[number], kind).get(name)
                 if other is not None and other.shape == base.shape:
                     movement = np.fmax(movement, distance(base, other))

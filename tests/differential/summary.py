@@ -66,7 +66,9 @@ class Summary:
         for dimension, value in _drawn(configuration).items():
             self.drawn[dimension][str(value)] += 1
         self.found["compared over all iterations"] += not verdict.amplified
-        self.found["amplified: compared over the first iterations"] += verdict.amplified
+        self.found["amplified: compared over the first 3"] += verdict.amplified
+        at_once = verdict.amplified_at_once
+        self.found["  of these, amplified even so: over the first"] += at_once
         self.found["a call raised, on both sides or by a deviation"] += verdict.failed
         self.found["not within the movement of X alone"] += verdict.widened
         self.found["with a decision made by rounding"] += bool(verdict.ties)
