@@ -157,6 +157,7 @@ def measure(options: argparse.Namespace, progress: Progress) -> Results:
         turns.close()
     progress.clear()
     measurements = list(turns.measurements())
+    notes += filter(None, [turns.warning()])
     for (job, library), words in turns.failures.items():
         notes.append(f"{library}: {job}: {words}")
     return Results(environment(), machine.facts(), measurements, notes)

@@ -80,6 +80,15 @@ def test_time_of_a_step_leaves_out_what_a_fit_does_once(stopwatch):
     assert found.median == pytest.approx(3.9 / 200, rel=1e-12)  # of 2.0, 3.9, 3.9
 
 
+@pytest.mark.parametrize(("share", "warned"), [(0.99, False), (0.25, True)])
+def test_a_busy_machine_is_said_to_be_busy(stopwatch, share, warned):
+    turns = stopwatch("timing").Turns([], stopwatch("timing").QUICK)
+    turns.shares = [share, 1.0, share]
+    warning = turns.warning()
+    assert bool(warning) == warned
+    assert not warned or warning.startswith("Other programs took 50% of the processor")
+
+
 def test_markdown(stopwatch, results):
     tables = stopwatch("tables")
     (table,) = tables.training_tables(results)

@@ -42,14 +42,14 @@ Activations, the loss, L2, Adam and the gathering of rows count nothing in the l
 and a layer that fills no whole vector is counted without the padding. What is in the
 way therefore differs by network:
 
-- 2-4-1, 30-4-1 and 4-32-16-4 do a dozen to a hundred multiply-adds for each tanh,
-  logistic or exponential, and these are polynomials of many operations themselves.
+- 2-4-1, 30-4-1 and 4-32-16-4 do 5 to 50 multiply-adds for each tanh, logistic or
+  exponential, and these are polynomials of many operations themselves.
 - In small batches Adam weighs most: it reads and writes every weight and two moments in
   each step, however few rows there are.
 - 100 units fill six vectors of sixteen floats and a quarter of a seventh, 10 classes
   five eighths of one: kernels compute on the padding too.
-- In the widest networks weights, moments and gradients exceed the caches and pass
-  through memory once a step, at the speed measured above.
+- In the widest networks weights, moments and gradients exceed the second-level cache,
+  and pass through slower memory once a step.
 """
 
 PICTURES = {

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from operator import sub
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from .peers import can, environment
@@ -27,6 +27,7 @@ from .results import Measurement
 from .shapes import Job
 
 WALL, CPU = 0, 1  # in the pairs that a worker answers
+UNDISTURBED = 0.95  # a worker's share of its processor on an idle machine, at least
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,14 @@ class Process:
         )
         samples.repetitions = answer["repetitions"]
 
-    def visit(self, job: Job, samples: Samples) -> None:
+    def visit(self, job: Job, samples: Samples) -> tuple[float, float]:
+        """Add a sample; the seconds of its long run, by the clock and the processor."""
         answer = self.ask("time", repetitions=samples.repetitions)
         clock = CPU if job.threads == 1 else WALL
         samples.short.append(answer["short"][clock])
         samples.long.append(answer["long"][clock])
+        wall, cpu = answer["long"]
+        return wall, cpu
 
     def close(self) -> None:
         assert self.process.stdin
@@ -130,6 +134,7 @@ class Turns:
         self.samples: dict[tuple[Job, str], Samples] = {}
         self.failures: dict[tuple[Job, str], str] = {}
         self.processes: dict[tuple[str, int], Process] = {}
+        self.shares: list[float] = []  # of its processor that a worker got
 
     def process(self, library: str, threads: int) -> Process:
         key = library, threads
@@ -153,7 +158,9 @@ class Turns:
                     self.forget(process)
         for _ in range(self.effort.visits):
             for process, samples in opened:
-                process.visit(job, samples)
+                wall, cpu = process.visit(job, samples)
+                if job.threads == 1:
+                    self.shares.append(min(1.0, cpu / wall))
 
     def forget(self, process: Process) -> None:
         """Begin afresh next time: the process may have ended."""
@@ -164,6 +171,16 @@ class Turns:
         """End this generation of processes."""
         for process in list(self.processes.values()):
             self.forget(process)
+
+    def warning(self) -> str | None:
+        """If other programs took so much that several threads cannot be compared."""
+        share = mean(self.shares) if self.shares else 1.0
+        if share > UNDISTURBED:
+            return None
+        return (
+            f"Other programs took {1 - share:.0%} of the processor. Times of one thread "
+            "leave that out; those of several threads are by the clock, and say little."
+        )
 
     def measurements(self) -> Iterable[Measurement]:
         """Of all that succeeded.
