@@ -178,8 +178,8 @@ class Turns:
         if share > UNDISTURBED:
             return None
         return (
-            f"Other programs took {1 - share:.0%} of the processor. Times of one thread "
-            "leave that out; those of several threads are by the clock, and say little."
+            f"Other programs took {1 - share:.0%} of the processor. Times of one "
+            "thread leave that out; those of several are by the clock, and say little."
         )
 
     def measurements(self) -> Iterable[Measurement]:
