@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "crew.h"
 
+#include "system.h"
+
 /* What waking a team and waiting for it may cost. */
 #define TEAM_NANOSECONDS 20e3
 
@@ -9,23 +11,29 @@
 #define LEAST_NANOSECONDS (6 * TEAM_NANOSECONDS)
 
 void
-nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels,
+nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double work,
                const struct nnf_poll *poll)
 {
+    size_t n_threads = min_size(crew->team.n_threads, nnf_threads_limit());
+
     crew->kernels = kernels;
     crew->poll = poll;
     crew->work = 0;
     atomic_init(&crew->stopped, false);
-    nnf_pace_begin(&crew->pace, crew->team.n_threads);
-    crew->outside = nnf_float_enter();
-    nnf_team_start(&crew->team);
+    nnf_pace_begin(&crew->pace, n_threads, work / kernels->poll_work, nnf_clock);
+    if (n_threads > 1) {
+        nnf_team_take_pace(&crew->pace);
+    }
+    nnf_crew_return(crew);
 }
 
 void
 nnf_crew_end(struct nnf_crew *crew)
 {
-    nnf_team_stop(&crew->team);
-    nnf_float_leave(crew->outside);
+    nnf_crew_leave(crew);
+    if (crew->pace.measuring || crew->pace.home_rate > 0) {
+        nnf_team_leave_pace(&crew->pace);
+    }
 }
 
 void

@@ -25,9 +25,10 @@ struct nnf_crew {
     struct nnf_float_state outside; /* the caller's, for whatever it is asked */
 };
 
-/* Start and end the crew's work; in between, the float state is the kernels'. */
+/* Start and end the crew's work; in between, the float state is the kernels'. work: of
+ * a step, by which one call knows what another has learnt. */
 void nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels,
-                    const struct nnf_poll *poll);
+                    double work, const struct nnf_poll *poll);
 void nnf_crew_end(struct nnf_crew *crew);
 
 /* The caller's float state for a while, around code that is not ours. */

@@ -56,7 +56,8 @@ nnf_predict(const struct nnf_net *net, const struct nnf_kernels *kernels,
     bool done = true;
 
     plan_prediction(&prediction, net, kernels, data, n_threads, &arena);
-    nnf_crew_begin(&prediction.crew, kernels, poll);
+    nnf_crew_begin(&prediction.crew, kernels,
+                   (double)plan->n_parameters * (double)plan->tile_rows, poll);
     for (; rows.first < data->n_rows && done; rows.first += rows.n) {
         const struct nnf_layer *output = &plan->layers[net->n_layers - 1];
 
@@ -116,7 +117,9 @@ nnf_gradient(const struct nnf_net *net, const struct nnf_kernels *kernels,
     bool done;
 
     plan_evaluation(&evaluation, net, kernels, data, alpha, n_threads, &arena);
-    nnf_crew_begin(crew, kernels, poll);
+    nnf_crew_begin(crew, kernels,
+                   3.0 * (double)evaluation.plan.n_parameters * (double)data->n_rows,
+                   poll);
     nnf_batch_weight(&batch, crew, &weight);
     done =
         nnf_batch_gradient(&evaluation.plan, crew, &batch, parameters, gradient, &loss);

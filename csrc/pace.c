@@ -3,27 +3,34 @@
 
 #include <math.h>
 
-#include "system.h"
-
 /* Nanoseconds of a measurement, at least. */
 #define MEASUREMENT 1e6
 
 /* How much the latest measurement counts in the rate. */
 #define NEWS 0.25
 
-/* Beats before the first trial, which takes two or more. */
-#define FIRST_TRIAL 16.0
+/* By how much more threads must be faster than half as many. */
+#define GAIN 0.95
 
-/* A trial is followed by so many times its cost without one; twice as many after each
- * that changes nothing, but at most so many nanoseconds. */
+/* Beats before the first trial, which takes two or more. */
+#define FIRST_TRIAL 8.0
+
+/* A trial is followed by so many times its cost without one, and twice as many after
+ * each that changes nothing; by so many nanoseconds at most. */
 #define LEAST_CAUTION 32.0
 #define LONGEST_REST 1e9
 
 void
-nnf_pace_begin(struct nnf_pace *pace, size_t n_threads)
+nnf_pace_begin(struct nnf_pace *pace, size_t n_threads, double likeness,
+               double (*clock)(void))
 {
-    *pace =
-        (struct nnf_pace){.most = n_threads, .cold = true, .caution = LEAST_CAUTION};
+    *pace = (struct nnf_pace){
+        .most = n_threads,
+        .likeness = likeness,
+        .clock = clock,
+        .cold = true,
+        .caution = LEAST_CAUTION,
+    };
 }
 
 size_t
@@ -49,37 +56,46 @@ change(struct nnf_pace *pace, unsigned to)
     pace->here = to;
 }
 
-/* Half or twice as many threads, in turn, where both can be had. */
-static void
-begin_trial(struct nnf_pace *pace)
+/* Whether there is another number of threads in that direction. */
+static bool
+can_go(const struct nnf_pace *pace, bool upward)
 {
-    bool more = pace->home > 0, fewer = pace->most >> pace->home > 1;
+    return upward ? pace->home > 0 : pace->most >> pace->home > 1;
+}
 
-    pace->upward = more && (!fewer || !pace->upward);
+static void
+begin_trial(struct nnf_pace *pace, bool upward)
+{
+    pace->upward = upward;
     pace->cost = 0;
-    if (more || fewer) {
-        change(pace, pace->upward ? pace->home - 1 : pace->home + 1);
+    if (can_go(pace, upward)) {
+        change(pace, upward ? pace->home - 1 : pace->home + 1);
     }
 }
 
 static void
-end_trial(struct nnf_pace *pace, double rate)
+end_trial(struct nnf_pace *pace, double rate, double elapsed)
 {
-    if (rate < pace->home_rate) {
+    double least = elapsed * LEAST_CAUTION, rest;
+
+    if (rate < pace->home_rate * (pace->upward ? GAIN : 1 / GAIN)) {
         pace->rival_rate = pace->home_rate;
         pace->home_rate = rate;
         pace->home = pace->here;
         pace->caution = LEAST_CAUTION;
+        if (can_go(pace, pace->upward)) { /* perhaps still better */
+            begin_trial(pace, pace->upward);
+            return;
+        }
     }
     else {
         pace->rival_rate = rate;
         pace->caution *= 2;
     }
     change(pace, pace->home);
-    pace->rest = fabs(pace->cost) * pace->caution;
-    if (pace->rest > LONGEST_REST) {
-        pace->rest = LONGEST_REST;
-    }
+    rest = fabs(pace->cost) * pace->caution;
+    rest = rest > least ? rest : least;
+    pace->rest = rest < LONGEST_REST ? rest : LONGEST_REST;
 }
 
 /* At home: a trial is due when its time has come, or when the latest was faster. */
@@ -94,7 +110,7 @@ note_rate(struct nnf_pace *pace, double rate, double elapsed)
     pace->rest -= elapsed;
     if (pace->rest <= 0 ||
         (pace->rival_rate > 0 && pace->home_rate > pace->rival_rate)) {
-        begin_trial(pace);
+        begin_trial(pace, can_go(pace, !pace->upward) ? !pace->upward : pace->upward);
     }
 }
 
@@ -107,7 +123,7 @@ conclude(struct nnf_pace *pace, double elapsed)
         pace->cold = false;
     }
     else if (pace->here != pace->home) {
-        end_trial(pace, elapsed / pace->work);
+        end_trial(pace, elapsed / pace->work, elapsed);
     }
     else {
         note_rate(pace, elapsed / pace->work, elapsed);
@@ -123,7 +139,7 @@ nnf_pace_beat(struct nnf_pace *pace)
         pace->work = 0;
         return;
     }
-    now = nnf_clock();
+    now = pace->clock();
     pace->beats++;
     if (pace->measuring && !pace->cold && now - pace->since < MEASUREMENT) {
         return;
@@ -141,7 +157,7 @@ void
 nnf_pace_leave(struct nnf_pace *pace)
 {
     if (pace->measuring) {
-        pace->since -= nnf_clock();
+        pace->since -= pace->clock();
     }
 }
 
@@ -149,6 +165,6 @@ void
 nnf_pace_return(struct nnf_pace *pace)
 {
     if (pace->measuring) {
-        pace->since += nnf_clock();
+        pace->since += pace->clock();
     }
 }

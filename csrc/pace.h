@@ -13,9 +13,11 @@
 #include <stddef.h>
 
 struct nnf_pace {
-    size_t most;         /* threads that may be had */
-    unsigned home, here; /* the best known, and the present: most >> here threads */
-    bool upward;         /* the direction of the latest trial */
+    size_t most;           /* threads that may be had */
+    double likeness;       /* calls in which both are the same are alike */
+    double (*clock)(void); /* nanoseconds */
+    unsigned home, here;   /* the best known, and the present: most >> here threads */
+    bool upward;           /* the direction of the latest trial */
 
     /* Of the present measurement. Rates are nanoseconds by unit of work. */
     bool measuring;
@@ -30,7 +32,8 @@ struct nnf_pace {
     double caution;    /* how many times its cost that one will be put off */
 };
 
-void nnf_pace_begin(struct nnf_pace *pace, size_t n_threads);
+void nnf_pace_begin(struct nnf_pace *pace, size_t n_threads, double likeness,
+                    double (*clock)(void));
 
 /* The threads to share work among now. */
 size_t nnf_pace_threads(const struct nnf_pace *pace);
@@ -41,7 +44,8 @@ void nnf_pace_work(struct nnf_pace *pace, double work, bool shared);
 /* Called now and then between two like pieces of work. */
 void nnf_pace_beat(struct nnf_pace *pace);
 
-/* Time that passes between the two is not the work's. */
+/* Time that passes between the two is not the work's: in a callback, or between alike
+ * calls, the later of which goes on with the pace of the earlier. */
 void nnf_pace_leave(struct nnf_pace *pace);
 void nnf_pace_return(struct nnf_pace *pace);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "threads.h"
 
+#include <string.h>
+
 #include "dispatch.h"
 #include "system.h"
 
@@ -12,6 +14,15 @@
 
 /* A place that no cache line of another shares. */
 #define APART 128
+
+/* What is known of the pace of one kind of call, and how long it is worth knowing. */
+struct memory {
+    struct nnf_pace pace;
+    double until;
+};
+
+#define MEMORIES ((size_t)16)
+#define MEMORY_NANOSECONDS 10e9
 
 /* A thread of the pool. */
 struct helper {
@@ -29,7 +40,8 @@ static struct {
     struct nnf_team busy, end; /* offers by their address only */
     atomic_size_t n_helpers;   /* started; only grows, but for a fork */
     atomic_size_t n_calls;     /* at work in the core */
-    nnf_mutex lock; /* for starting helpers, and for sleeping on `finished` */
+    struct memory memories[MEMORIES];
+    nnf_mutex lock; /* for memories, starting helpers, and sleeping on `finished` */
     bool begun, closed;
     atomic_size_t limit;
     atomic_bool forced;
@@ -183,6 +195,7 @@ nnf_pool_forget(void)
     /* The thread that forks is in no call, or in one that has stepped out. */
     atomic_store(&pool.n_calls, 0);
     pool.closed = false;
+    memset(pool.memories, 0, sizeof pool.memories); /* one may be half written */
 }
 
 void
@@ -222,6 +235,40 @@ void
 nnf_threads_force(bool force)
 {
     atomic_store(&pool.forced, force);
+}
+
+/* Where the pace of calls like this one is kept: one place for several kinds, of which
+ * the latest has it. */
+static struct memory *
+memory_of(const struct nnf_pace *pace)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &pace->likeness, sizeof bits);
+    return &pool.memories[(bits ^ bits >> 32 ^ bits >> 44) % MEMORIES];
+}
+
+void
+nnf_team_leave_pace(const struct nnf_pace *pace)
+{
+    const struct memory memory = {*pace, nnf_clock() + MEMORY_NANOSECONDS};
+
+    nnf_mutex_lock(&pool.lock);
+    *memory_of(pace) = memory;
+    nnf_mutex_unlock(&pool.lock);
+}
+
+void
+nnf_team_take_pace(struct nnf_pace *pace)
+{
+    const struct memory *memory = memory_of(pace);
+
+    nnf_mutex_lock(&pool.lock);
+    if (memory->pace.likeness == pace->likeness && memory->pace.most == pace->most &&
+        memory->until > nnf_clock()) {
+        *pace = memory->pace;
+    }
+    nnf_mutex_unlock(&pool.lock);
 }
 
 /* A team. */

@@ -9,7 +9,8 @@
  * there are.
  *
  * The pool is the core's only state: threads started when they are first wanted, asleep
- * between calls, ended with the process. A forked child begins with an empty one.
+ * between calls, ended with the process; and what calls have learnt about their pace. A
+ * forked child begins with an empty one.
  */
 #ifndef NNF_THREADS_H
 #define NNF_THREADS_H
@@ -19,6 +20,7 @@
 #include <stddef.h>
 
 #include "common.h"
+#include "pace.h"
 
 #define NNF_MAX_THREADS ((size_t)256)
 
@@ -49,6 +51,11 @@ void nnf_team_stop(struct nnf_team *team);
 /* Threads that a task may be shared among now: the team's within the limit, or its part
  * of them when other calls are at work. */
 size_t nnf_team_size(const struct nnf_team *team);
+
+/* Leave a call's pace for those to come, and give one that begins the latest of an
+ * alike call, if that is not long ago. */
+void nnf_team_leave_pace(const struct nnf_pace *pace);
+void nnf_team_take_pace(struct nnf_pace *pace);
 
 /* Whether every task is to be shared, as nnf_threads_force says. */
 bool nnf_team_forced(void);

@@ -307,7 +307,9 @@ nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
     training->first_bad_epoch = 0;
     training->stop = NNF_STOP_ASKED;
     plan_job(&job, net, kernels, training, data, &arena);
-    nnf_crew_begin(&job.crew, kernels, &training->poll);
+    nnf_crew_begin(&job.crew, kernels,
+                   3.0 * (double)job.plan.n_parameters * (double)job.batch_size,
+                   &training->poll);
     if (begin_job(&job)) {
         while (run_epoch(&job) && training->n_epochs < training->max_epochs) {
         }

@@ -15,7 +15,7 @@ PASSES_OF_A_STEP = 3
 
 # Multiply-adds that no kernels of the core share with a second thread: for so few the
 # system is not asked how many CPUs there are.
-_TOO_LITTLE = 1e5
+_TOO_LITTLE = 6e5
 
 
 def count(

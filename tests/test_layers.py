@@ -25,8 +25,8 @@ LAYERS = """
     crew plan
     net settings
     loss
-    activation pace threads
-    dispatch system_posix
+    activation threads
+    dispatch pace system_posix
     system
     kernels/kernels
     kernels/blocks kernels/dense kernels/gradient kernels/losses kernels/rows
