@@ -156,8 +156,9 @@ class MLPClassifier(Classifier):
         are refused for multi-label targets.
 
     n_jobs : int or None, default=None
-        Threads within one fit or predict. None is 1 unless the work is large enough
-        to gain; -1 is all CPUs, -2 all but one. Results do not depend on it.
+        The most threads within one fit or predict, which uses as many of them as make
+        it faster. None is all CPUs within OMP_NUM_THREADS; -1 is all CPUs, -2 all but
+        one. Results do not depend on it.
 
     Attributes
     ----------

@@ -5,10 +5,13 @@ The core uses as many of them as are worth it, within its own limit, which
 NNFAST_NUM_THREADS and threadpoolctl set.
 """
 
+import ctypes
 import os
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
+
+import threadpoolctl
 
 # A training step does three products per layer (forward, weight gradient, delta).
 PASSES_OF_A_STEP = 3
@@ -52,3 +55,29 @@ def _openmp_limit() -> int:
     """OMP_NUM_THREADS, by which loky and batch systems keep processes apart."""
     setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return int(setting) if setting.isdigit() and int(setting) > 0 else available()
+
+
+class Controller(threadpoolctl.LibController):
+    """The core's limit as threadpoolctl sees it: ``threadpool_limits`` sets it."""
+
+    user_api = internal_api = "nnfast"
+    # Other packages have a _core too, but not this function in it.
+    filename_prefixes = ("_core",)
+    check_symbols = ("nnf_threads_limit",)
+
+    def get_num_threads(self) -> int:
+        """Return the most threads that a fit or a prediction may use."""
+        return min(int(self.dynlib.nnf_threads_limit()), available())
+
+    def set_num_threads(self, num_threads: int) -> None:
+        """Set it, for all calls of this process that begin from now on."""
+        self.dynlib.nnf_threads_set_limit(ctypes.c_size_t(num_threads))
+
+    def get_version(self) -> str:
+        """Return nnfast's version."""
+        from . import __version__
+
+        return __version__
+
+
+threadpoolctl.register(Controller)

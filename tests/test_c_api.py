@@ -72,6 +72,86 @@ def test_the_public_header_is_cplusplus_too():
     run(*CC, *strict, "-I", CSRC, "-fsyntax-only", "-x", "c++", "-", source=source)
 
 
+PLUGIN = """
+#include "nnfast.h"
+#include <stdlib.h>
+
+NNF_EXPORTED int
+predict(void)
+{
+    static const float theta[9], inputs[400];
+    static float outputs[200];
+    const size_t widths[] = {2, 2, 1};
+    const enum nnf_activation activations[] = {NNF_RELU, NNF_IDENTITY};
+    const struct nnf_net net = {2, widths, activations, NNF_SQUARED_ERROR, 1};
+    const struct nnf_data data = {.n_rows = 200, .inputs = inputs};
+    const struct nnf_kernels *kernels = nnf_kernels_find(NULL, NNF_FLOAT32);
+    size_t size = nnf_predict_workspace(&net, kernels, &data, 4);
+    void *block = aligned_alloc(NNF_ALIGNMENT, (size + 63) / 64 * 64);
+
+    nnf_threads_force(true);
+    nnf_predict(&net, kernels, theta, &data, outputs, 4, NULL, block);
+    free(block);
+    return 0;
+}
+"""
+
+HOST = """
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int
+n_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    int n = -2; /* . and .. */
+
+    for (; readdir(tasks) != NULL; n++) {
+    }
+    closedir(tasks);
+    return n;
+}
+
+int
+main(int argc, char **argv)
+{
+    for (int i = 0; i < 50 && argc == 2; i++) {
+        void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+        int (*predict)(void) = (int (*)(void))dlsym(library, "predict");
+
+        predict();
+        if (n_threads() < 2 || dlclose(library) != 0 ||
+            dlopen(argv[1], RTLD_NOW | RTLD_NOLOAD) != NULL) {
+            return 1;
+        }
+    }
+    /* One that was joined may still be listed. */
+    for (int i = 0; i < 1000 && n_threads() > 1; i++) {
+        usleep(10000);
+    }
+    printf("%d\\n", n_threads());
+    return 0;
+}
+"""
+
+
+@needs_elf
+def test_a_library_with_the_core_in_it_can_be_unloaded(tmp_path):
+    """Its threads are ended before their code goes."""
+    build(tmp_path, CFLAGS="-fPIC", LDFLAGS="-fPIC")
+    objects = [p for p in tmp_path.glob("*/*.o") if p.parent.name != "program"]
+    library, host = tmp_path / "plugin.so", tmp_path / "host"
+    strict = ["-std=gnu11", "-Wall", "-Werror", "-I", CSRC, "-fPIC"]
+    shared = ["-shared", "-fvisibility=hidden", "-x", "c", "-", "-x", "none"]
+    run(
+        *CC, *strict, *shared, *objects, "-lm", "-pthread", "-o", library, source=PLUGIN
+    )
+    run(*CC, *strict, "-x", "c", "-", "-ldl", "-o", host, source=HOST)
+    assert run(host, library) == "1\n"
+
+
 def symbols(folder):
     """(object, name, section) of every symbol of the core; undefined ones: *UND*."""
     objects = [path for path in folder.glob("*/*.o") if path.parent.name != "program"]

@@ -358,6 +358,34 @@ def test_a_bad_number_in_the_environment_is_named(setting):
     assert "instead" in done.stderr
 
 
+@lists_threads
+@pytest.mark.parametrize("n_jobs", [None, -1, 4])
+def test_threadpoolctl_limits_threads(n_jobs):
+    text = f"""
+    import os, warnings
+    from nnfast import MLPRegressor, _threads
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    _threads.available = lambda: 4
+    network = MLPRegressor(hidden_layer_sizes=2000, max_iter=1, n_jobs={n_jobs})
+    warnings.simplefilter("ignore")  # it has not converged
+    helpers = lambda: len(os.listdir("/proc/self/task")) - before
+    n_threads = lambda: [
+        api["num_threads"] for api in threadpool_info() if api["user_api"] == "nnfast"
+    ]
+    before = len(os.listdir("/proc/self/task"))
+    with threadpool_limits(1):
+        network.fit(X, y)
+        print(helpers(), n_threads())
+    with threadpool_limits(3, user_api="nnfast"):
+        network.fit(X, y)
+        print(helpers(), n_threads())
+    network.fit(X, y)
+    print(helpers(), n_threads())
+    """
+    assert says(program(text)).splitlines() == ["0 [1]", "2 [3]", "3 [4]"]
+
+
 @pytest.fixture
 def eight_cpus(monkeypatch):
     _threads.cpus.cache_clear()
