@@ -26,7 +26,7 @@ LAYERS = """
     net settings
     loss
     activation threads
-    dispatch pace system_posix
+    dispatch pace system_posix system_windows
     system
     kernels/kernels
     kernels/blocks kernels/dense kernels/gradient kernels/losses kernels/rows
@@ -44,7 +44,8 @@ DEPTH = {stem: i for i, line in enumerate(LAYERS.splitlines()) for stem in line.
 # What the core takes from the system: types, memory, mathematics and threads.
 SYSTEM = (
     "stdbool.h stddef.h stdint.h limits.h float.h assert.h string.h math.h "
-    "immintrin.h xmmintrin.h arm_neon.h pthread.h signal.h stdatomic.h time.h"
+    "immintrin.h xmmintrin.h arm_neon.h pthread.h signal.h stdatomic.h time.h "
+    "windows.h"
 )
 
 FILES = sorted(CSRC.rglob("*.[ch]"))
