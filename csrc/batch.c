@@ -63,22 +63,41 @@ inputs_of(const struct nnf_plan *plan, const struct nnf_data *data)
                         : (double)plan->net->widths[0];
 }
 
+/* What a layer's product takes a sample. */
+static double
+products_of(const struct nnf_plan *plan, const struct nnf_data *data, size_t l)
+{
+    const struct nnf_layer *layer = &plan->layers[l];
+    double in = l == 0 ? inputs_of(plan, data) : (double)layer->in;
+
+    return in * (double)layer->out;
+}
+
+double
+nnf_batch_forward_work(const struct nnf_plan *plan, const struct nnf_data *data)
+{
+    double work = NNF_FETCH_WORK * inputs_of(plan, data);
+
+    for (size_t l = 0; l < plan->net->n_layers; l++) {
+        work += products_of(plan, data, l);
+        work += NNF_ACTIVATION_WORK * (double)plan->layers[l].out;
+    }
+    return work;
+}
+
 /* What one sample takes: to load it, and a product per layer and direction. */
 static double
 work_of_sample(const struct samples_task *task)
 {
-    const struct nnf_plan *plan = task->plan;
-    double inputs = inputs_of(plan, task->tile->rows.data), work = 0;
+    const struct nnf_data *data = task->tile->rows.data;
+    double fetch = NNF_FETCH_WORK * inputs_of(task->plan, data), work;
 
-    if (task->load) {
-        work += NNF_FETCH_WORK * inputs;
+    if (task->parameters == NULL) {
+        return fetch;
     }
-    for (size_t l = 0; task->parameters != NULL && l < plan->net->n_layers; l++) {
-        double h = (double)plan->layers[l].out;
-        double products = (l == 0 ? inputs : (double)plan->layers[l].in) * h;
-
-        work += products + NNF_ACTIVATION_WORK * h;
-        work += l > 0 && task->dropout != NULL ? products : 0;
+    work = nnf_batch_forward_work(task->plan, data) - (task->load ? 0 : fetch);
+    for (size_t l = 1; task->dropout != NULL && l < task->plan->net->n_layers; l++) {
+        work += products_of(task->plan, data, l);
     }
     return work;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What a network gives at a fixed θ: its outputs, and the objective with its gradient;
- * and whether numbers are finite at all.
+ * The objective at a fixed θ, with its gradient; and whether numbers are finite at all.
  */
 #include "batch.h"
 #include "loss.h"
@@ -16,64 +15,6 @@ nnf_all_finite(const struct nnf_kernels *kernels, size_t n, const void *reals)
     nnf_float_leave(outside);
     return finite;
 }
-
-/* Outputs. */
-
-struct prediction {
-    struct nnf_crew crew;
-    struct nnf_plan plan;
-};
-
-static void
-plan_prediction(struct prediction *prediction, const struct nnf_net *net,
-                const struct nnf_kernels *kernels, const struct nnf_data *data,
-                size_t n_threads, struct arena *arena)
-{
-    nnf_plan_prediction(&prediction->plan, net, kernels, data, arena);
-    nnf_team_plan(&prediction->crew.team, n_threads, arena);
-}
-
-size_t
-nnf_predict_workspace(const struct nnf_net *net, const struct nnf_kernels *kernels,
-                      const struct nnf_data *data, size_t n_threads)
-{
-    struct prediction prediction;
-    struct arena arena = {0};
-
-    plan_prediction(&prediction, net, kernels, data, n_threads, &arena);
-    return arena.overflow ? 0 : arena.used;
-}
-
-bool
-nnf_predict(const struct nnf_net *net, const struct nnf_kernels *kernels,
-            const void *parameters, const struct nnf_data *data, void *outputs,
-            size_t n_threads, const struct nnf_poll *poll, void *workspace)
-{
-    struct prediction prediction;
-    struct arena arena = {.base = workspace};
-    const struct nnf_plan *plan = &prediction.plan;
-    struct nnf_rows rows = {.data = data};
-    bool done = true;
-
-    plan_prediction(&prediction, net, kernels, data, n_threads, &arena);
-    nnf_crew_begin(&prediction.crew, kernels,
-                   (double)plan->n_parameters * (double)plan->tile_rows, poll);
-    for (; rows.first < data->n_rows && done; rows.first += rows.n) {
-        const struct nnf_layer *output = &plan->layers[net->n_layers - 1];
-
-        rows.n = min_size(plan->tile_rows, data->n_rows - rows.first);
-        done = nnf_batch_forward(plan, &prediction.crew, &rows, parameters);
-        if (done) {
-            kernels->store_rows(
-                rows.n, output->out, output->output, plan->stride,
-                at(outputs, rows.first * output->out, kernels->real_size));
-        }
-    }
-    nnf_crew_end(&prediction.crew);
-    return done;
-}
-
-/* Objective and gradient. */
 
 struct evaluation {
     struct nnf_crew crew;

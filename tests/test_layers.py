@@ -16,7 +16,7 @@ LAYERS = """
     py/detached py/epochs
     py/core py/rows
     py/arrays py/fields
-    evaluate train
+    evaluate predict train
     optim score
     batch
     pass

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { CALLERS = 6, FITS = 12, ROWS = 300, INPUTS = 7, OUTPUTS = 3, MOST_THREADS = 8 };
+enum { CALLERS = 6, FITS = 12, ROWS = 2500, INPUTS = 7, OUTPUTS = 3, MOST_THREADS = 8 };
 
 static const struct nnf_net net = {
     .n_layers = 2,
@@ -67,7 +67,7 @@ fit(size_t n_threads, struct result *result)
         .solver = NNF_SGD,
         .learning_rate_init = 0.01,
         .momentum = 0.9,
-        .batch_size = 90,
+        .batch_size = 700,
         .max_epochs = 3,
         .n_iter_no_change = INFINITY,
         .n_threads = n_threads,

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What a network gives for rows of inputs. Each thread takes tiles of its own through
+ * it where there are enough of them; else all share one tile after the other. A row's
+ * outputs depend on neither, nor on the size of a tile.
+ */
+#include "batch.h"
+
+/* How long each thread works, very roughly, until it waits for the others. */
+#define TURN_NANOSECONDS 1e6
+
+struct prediction {
+    struct nnf_crew crew;
+    struct nnf_plan *plans; /* one a thread, or one for all */
+    size_t n_plans;
+};
+
+/* Plans for a prediction of which that is the only one. The threads share a tile also
+ * where one of them would be too long about it: polls come between its parts only. */
+static size_t
+count_plans(const struct nnf_plan *plan, size_t n_rows, size_t n_threads)
+{
+    double longest = plan->largest_layer * (double)plan->tile_rows;
+    bool enough = nnf_plan_tiles(plan, n_rows) >= n_threads;
+
+    return enough && longest <= plan->kernels->poll_work ? n_threads : 1;
+}
+
+static void
+plan_prediction(struct prediction *prediction, const struct nnf_net *net,
+                const struct nnf_kernels *kernels, const struct nnf_data *data,
+                size_t n_threads, struct arena *arena)
+{
+    struct arena apart = {0};
+    struct nnf_data part = *data;
+    struct nnf_plan plan;
+
+    nnf_team_plan(&prediction->crew.team, n_threads, arena);
+    nnf_plan_prediction(&plan, net, kernels, data, &apart);
+    prediction->n_plans =
+        count_plans(&plan, data->n_rows, prediction->crew.team.n_threads);
+    prediction->plans = arena_take(arena, prediction->n_plans, sizeof plan);
+    part.n_rows = ceil_div(data->n_rows, prediction->n_plans);
+    for (size_t i = 0; i < prediction->n_plans; i++) {
+        nnf_plan_prediction(&plan, net, kernels, &part, arena);
+        if (prediction->plans != NULL) {
+            prediction->plans[i] = plan;
+        }
+    }
+}
+
+size_t
+nnf_predict_workspace(const struct nnf_net *net, const struct nnf_kernels *kernels,
+                      const struct nnf_data *data, size_t n_threads)
+{
+    struct prediction prediction;
+    struct arena arena = {0};
+
+    plan_prediction(&prediction, net, kernels, data, n_threads, &arena);
+    return arena.overflow ? 0 : arena.used;
+}
+
+/* Rows of the t-th tile. */
+static struct nnf_rows
+rows_of(const struct nnf_plan *plan, const struct nnf_data *data, size_t t)
+{
+    size_t first = t * plan->tile_rows;
+
+    return (struct nnf_rows){
+        .data = data,
+        .first = first,
+        .n = min_size(plan->tile_rows, data->n_rows - first),
+    };
+}
+
+/* The last layer's outputs of a tile's rows to where they belong. */
+static void
+store(const struct nnf_plan *plan, const struct nnf_rows *rows, void *outputs)
+{
+    const struct nnf_layer *last = &plan->layers[plan->net->n_layers - 1];
+
+    plan->kernels->store_rows(
+        rows->n, last->out, last->output, plan->stride,
+        at(outputs, rows->first * last->out, plan->kernels->real_size));
+}
+
+/* All threads on each tile. False: stopped, as in what follows. */
+static bool
+predict_in_turn(struct prediction *prediction, const void *parameters,
+                const struct nnf_data *data, void *outputs)
+{
+    const struct nnf_plan *plan = &prediction->plans[0];
+
+    for (size_t t = 0; t < nnf_plan_tiles(plan, data->n_rows); t++) {
+        struct nnf_rows rows = rows_of(plan, data, t);
+
+        if (!nnf_batch_forward(plan, &prediction->crew, &rows, parameters)) {
+            return false;
+        }
+        store(plan, &rows, outputs);
+    }
+    return true;
+}
+
+/* Tiles for each thread. */
+
+struct tiles_task {
+    struct prediction *prediction;
+    const void *parameters;
+    const struct nnf_data *data;
+    void *outputs;
+    size_t begin, end; /* tiles to work on */
+};
+
+static void
+work_on_tiles(void *context, const struct nnf_part *part)
+{
+    const struct tiles_task *task = context;
+    const struct nnf_plan *plan = &task->prediction->plans[part->share];
+    struct nnf_tile tile = {.input = plan->tile.input};
+    struct nnf_span span = {
+        .tile = &tile, .crew = &task->prediction->crew, .worker = part->worker};
+    size_t first, last;
+
+    nnf_share(task->end - task->begin, part, &first, &last);
+    for (size_t t = task->begin + first; t < task->begin + last; t++) {
+        tile.rows = rows_of(plan, task->data, t);
+        span.n = round_up(tile.rows.n, plan->kernels->lanes);
+        if (!nnf_pass_load(plan, &span) ||
+            !nnf_pass_forward(plan, task->parameters, &span, NULL)) {
+            return;
+        }
+        store(plan, &tile.rows, task->outputs);
+    }
+}
+
+static bool
+predict_side_by_side(struct prediction *prediction, const void *parameters,
+                     const struct nnf_data *data, void *outputs)
+{
+    const struct nnf_plan *plan = &prediction->plans[0];
+    struct nnf_crew *crew = &prediction->crew;
+    double work = nnf_batch_forward_work(plan, data) * (double)plan->tile_rows;
+    double each = nnf_crew_time(crew, TURN_NANOSECONDS) / work + 1;
+    size_t n_tiles = nnf_plan_tiles(plan, data->n_rows);
+    size_t turn = (size_t)each * prediction->n_plans;
+    struct tiles_task task = {prediction, parameters, data, outputs, 0, 0};
+
+    for (; task.begin < n_tiles; task.begin = task.end) {
+        size_t n_workers;
+
+        task.end = task.begin + min_size(turn, n_tiles - task.begin);
+        nnf_crew_beat(crew);
+        n_workers = nnf_crew_workers(crew, work * (double)(task.end - task.begin));
+        if (!nnf_crew_run(crew, n_workers, work_on_tiles, &task)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+nnf_predict(const struct nnf_net *net, const struct nnf_kernels *kernels,
+            const void *parameters, const struct nnf_data *data, void *outputs,
+            size_t n_threads, const struct nnf_poll *poll, void *workspace)
+{
+    struct prediction prediction;
+    struct arena arena = {.base = workspace};
+    const struct nnf_plan *plan;
+    bool done;
+
+    plan_prediction(&prediction, net, kernels, data, n_threads, &arena);
+    plan = &prediction.plans[0];
+    nnf_crew_begin(&prediction.crew, kernels,
+                   (double)plan->n_parameters * (double)plan->tile_rows, poll);
+    done = prediction.n_plans == 1
+               ? predict_in_turn(&prediction, parameters, data, outputs)
+               : predict_side_by_side(&prediction, parameters, data, outputs);
+    nnf_crew_end(&prediction.crew);
+    return done;
+}
