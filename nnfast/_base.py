@@ -150,8 +150,10 @@ class BaseMLP(PrivateViews, Weights, ABC):
         with unchanged_on_failure(self), bad_parameter_named(self):
             self._check_combination(incremental)
             resume = hasattr(self, "coefs_") and (self.warm_start or incremental)
-            theta = self._theta().copy() if resume else None
-            dtype = None if theta is None else theta.dtype
+            theta = dtype = None
+            if resume:
+                theta, fitted_widths = self._theta()
+                theta, dtype = theta.copy(), theta.dtype
             X, given = validate_training(self, X, y, dtype)
             y, n_outputs, output = self._encode(given, X.dtype, incremental)
             weight = validate_weight(sample_weight, X)
@@ -159,7 +161,7 @@ class BaseMLP(PrivateViews, Weights, ABC):
 
             self._random_state = check_random_state(self.random_state)
             if theta is not None:
-                widths = self._same_network(widths, output)
+                widths = self._same_network(fitted_widths, widths, output)
             else:
                 theta = initialize(
                     self.init,
@@ -187,7 +189,11 @@ class BaseMLP(PrivateViews, Weights, ABC):
                 raise ValueError(_stochastic.NOT_FINITE)
             self.n_layers_, self.n_outputs_ = len(widths), n_outputs
             for name, value in attributes.items():
-                setattr(self, name, value)
+                known = vars(self).get(name) if resume else None
+                if isinstance(known, list) and isinstance(value, list):
+                    known[:] = value  # it grows, as scikit-learn's curves do
+                else:
+                    setattr(self, name, value)
             self._commit(theta, widths, resume)
         return self
 
@@ -201,13 +207,14 @@ class BaseMLP(PrivateViews, Weights, ABC):
         last = self.activation if isinstance(self.activation, str) else "identity"
         return (*hidden, hidden[-1] if hidden else last)
 
-    def _same_network(self, widths: tuple[int, ...], output: str) -> tuple[int, ...]:
+    def _same_network(
+        self, fitted: tuple[int, ...], widths: tuple[int, ...], output: str
+    ) -> tuple[int, ...]:
         """The fitted widths; ValueError where a fit cannot go on with them.
 
         Other hidden widths are ignored by sgd and adam, as in scikit-learn, which
         fails or scrambles the weights where the depth differs or with lbfgs.
         """
-        fitted = self._fitted_widths()
         ignored = self.solver != "lbfgs" and len(widths) == len(fitted)
         if widths[1:-1] != fitted[1:-1] and not ignored:
             raise ValueError(
@@ -282,7 +289,7 @@ class BaseMLP(PrivateViews, Weights, ABC):
 
         Another activation of the last layer than the fitted one can be given.
         """
-        theta, widths = self._theta(), self._fitted_widths()
+        theta, widths = self._theta()
         dtype = theta.dtype
         if X.dtype != dtype:
             # The type that X @ coefs_ has in NumPy, of the two that the core knows.

@@ -190,10 +190,10 @@ class Classifier(ClassifierMixin, BaseMLP):
         if len(self.classes_) == 1:
             return np.ones_like(outputs)
         if outputs.shape[1] == 1:
-            both = np.empty((len(outputs), 2), outputs.dtype)
-            np.subtract(1, outputs, out=both[:, :1])
-            both[:, 1:] = outputs
-            return both
+            both = np.empty((2, len(outputs)), outputs.dtype)
+            both[1] = p = outputs[:, 0]
+            np.subtract(1, p, out=both[0])
+            return both.T
         return outputs
 
     def predict_log_proba(self, X: Any) -> np.ndarray:

@@ -104,6 +104,11 @@ def hidden_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
 def hidden_activations(activation: Any, n_hidden: int) -> tuple[str, ...]:
     """One name per hidden layer."""
     if isinstance(activation, str):
+        if activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"activation must be a str among {sorted(_ACTIVATIONS)}."
+                f" Got {activation!r} instead."
+            )
         return (activation,) * n_hidden
     _check_count("activation", activation, n_hidden)
     names = tuple(activation)

@@ -74,7 +74,7 @@ def from_sklearn(estimator: Any) -> Any:
         )
     state = estimator.__getstate__()
     state.pop("_sklearn_version", None)
-    converted = _ours(estimator).__new__(_ours(estimator))
+    converted = ours_for(estimator).__new__(ours_for(estimator))
     _copy_into(converted, state, estimator)
     take_over(converted)
     return converted
@@ -82,7 +82,7 @@ def from_sklearn(estimator: Any) -> Any:
 
 def to_sklearn(estimator: Any) -> Any:
     """scikit-learn's estimator for nnfast's: BaseMLP.to_sklearn documents it."""
-    kind, ours = type(estimator), _ours(estimator)
+    kind, ours = type(estimator), ours_for(estimator)
     if kind is not ours and (kind.__module__, kind.__name__) != (MODULE, ours.__name__):
         raise TypeError(
             f"to_sklearn converts nnfast's own classes; the code of their subclass"
@@ -96,8 +96,7 @@ def to_sklearn(estimator: Any) -> Any:
         )
     state = vars(estimator).copy()
     if "coefs_" in state:
-        views = _parameters.views(estimator._theta(), estimator._fitted_widths())
-        state["coefs_"], state["intercepts_"] = views
+        state["coefs_"], state["intercepts_"] = _parameters.views(*estimator._theta())
     theirs = scikit_learns(ours.__name__)
     converted = theirs.__new__(theirs)
     _copy_into(converted, scikit_learn_state(estimator, state), estimator)
@@ -109,9 +108,11 @@ def scikit_learn_state(estimator: Any, state: dict[str, Any]) -> dict[str, Any]:
 
     Nothing is copied: arrays are views of the estimator's.
     """
-    # The classifier of scikit-learn has loss as an attribute, not as a parameter.
-    dropped = {"_parameters", "_widths", "_views", *own_parameters(_ours(estimator))}
-    dropped -= {"loss"}
+    dropped = {"_parameters", "_widths", "_views", "n_jobs"}
+    for name, default in own_parameters(ours_for(estimator)).items():
+        # A user's attribute of that name stays, and the loss that is one there.
+        if name != "loss" and _same(state.get(name), default):
+            dropped.add(name)
     state = {name: value for name, value in state.items() if name not in dropped}
     if "coefs_" in state:
         # One list, as scikit-learn has after early stopping. Without it, nothing
@@ -120,7 +121,9 @@ def scikit_learn_state(estimator: Any, state: dict[str, Any]) -> dict[str, Any]:
         state["_best_intercepts"] = state["intercepts_"]
     optimizer = state.pop("_optimizer", None)
     if optimizer is not None:
-        widths = estimator._fitted_widths()
+        theta, widths = estimator._theta()
+        if not optimizer.belongs_to(theta):
+            optimizer = Optimizer.begin(estimator, theta)
         state["_optimizer"] = _their_optimizer(optimizer, widths)
     return state
 
@@ -128,7 +131,7 @@ def scikit_learn_state(estimator: Any, state: dict[str, Any]) -> dict[str, Any]:
 def take_over(estimator: Any) -> None:
     """Turn the attributes of an estimator, scikit-learn's so far, into nnfast's."""
     state = vars(estimator)
-    for name, default in own_parameters(_ours(estimator)).items():
+    for name, default in own_parameters(ours_for(estimator)).items():
         state.setdefault(name, default)
     for name in ("_best_coefs", "_best_intercepts"):
         state.pop(name, None)
@@ -148,7 +151,7 @@ def take_over(estimator: Any) -> None:
     estimator._optimizer = optimizer
 
 
-def _ours(estimator: Any) -> Any:
+def ours_for(estimator: Any) -> Any:
     """nnfast's class for an estimator of either library."""
     from ._mlp_classifier import MLPClassifier
     from ._mlp_regressor import MLPRegressor
@@ -173,7 +176,7 @@ def _lacking(estimator: Any) -> dict[str, Any]:
         losses, outputs = ["log_loss"], ["logistic", "softmax"]
     else:
         losses, outputs = ["squared_error", "poisson"], ["identity", "exp"]
-    defaults = own_parameters(_ours(estimator)).items()
+    defaults = own_parameters(ours_for(estimator)).items()
     possible: dict[str, Sequence[Any]] = {
         **{name: [default] for name, default in defaults if name != "n_jobs"},
         "activation": _ACTIVATIONS,
@@ -235,8 +238,8 @@ def _our_optimizer(theirs: Any, estimator: Any) -> Optimizer:
         solver, lists = "adam", [theirs.ms, theirs.vs]
     else:
         solver, lists = "sgd", [theirs.velocities]
-    widths = estimator._fitted_widths()
-    begun = Optimizer.begin(estimator, estimator._parameters)
+    theta, widths = estimator._theta()
+    begun = Optimizer.begin(estimator, theta)
     known = {
         field.name: type(getattr(begun, field.name))(getattr(theirs, field.name))
         for field in fields(Optimizer)

@@ -68,9 +68,13 @@ def install() -> None:
     is opened as nnfast's where nnfast is installed, and as scikit-learn's, without
     nnfast, where not. ``copy`` and ``deepcopy`` go the same way as ``pickle``.
 
-    A subclass that overrides private methods of scikit-learn's class, or has a
-    parameter of the same name as one of nnfast's own, stays a subclass of
-    scikit-learn's, with a warning.
+    A subclass that overrides private methods of scikit-learn's class, has private
+    methods named as nnfast's, or a parameter of the same name as one of nnfast's own,
+    stays a subclass of scikit-learn's, with a warning.
+
+    Processes that run already keep what they have: so do the workers of a joblib pool,
+    which waits for more work for five minutes. A class, not an estimator, that was
+    imported before can be pickled only while it is the one in place.
 
     Examples
     --------

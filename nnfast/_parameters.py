@@ -47,6 +47,25 @@ def views(
     return coefs, intercepts
 
 
+def widths_of(coefs: Any, intercepts: Any, n_inputs: int | None) -> tuple[int, ...]:
+    """The widths of the network that arrays of a user make; ``pack`` says if they do.
+
+    Parameters
+    ----------
+    n_inputs : int or None
+        Number of inputs, or None to take it from the arrays.
+    """
+    if not isinstance(coefs, (list, tuple)) or not coefs:
+        raise ValueError(
+            "coefs_ must be a list of arrays, one per layer; got"
+            f" {'an empty one' if coefs in ([], ()) else type(coefs).__name__}."
+        )
+    _check_list("intercepts_", intercepts, len(coefs))
+    if n_inputs is None:
+        n_inputs = max(1, len(np.atleast_1d(np.asarray(coefs[0], dtype=object))))
+    return (n_inputs, *(max(1, np.size(biases)) for biases in intercepts))
+
+
 def pack(
     coefs: Any,
     intercepts: Any,
@@ -58,17 +77,20 @@ def pack(
     theta = empty(widths, dtype)
     groups = zip(names, (coefs, intercepts), views(theta, widths), strict=True)
     for name, given, targets in groups:
-        if not isinstance(given, (list, tuple)) or len(given) != len(targets):
-            got = f"{type(given).__name__}"
-            if isinstance(given, (list, tuple)):
-                got += f" of length {len(given)}"
-            raise ValueError(
-                f"{name} must be a list of {len(targets)} arrays, one per layer;"
-                f" got {got}."
-            )
+        _check_list(name, given, len(targets))
         for i, (value, target) in enumerate(zip(given, targets, strict=True)):
             _fill(target, value, f"{name}[{i}]")
     return theta
+
+
+def _check_list(name: str, given: Any, n_layers: int) -> None:
+    if not isinstance(given, (list, tuple)) or len(given) != n_layers:
+        got = f"{type(given).__name__}"
+        if isinstance(given, (list, tuple)):
+            got += f" of length {len(given)}"
+        raise ValueError(
+            f"{name} must be a list of {n_layers} arrays, one per layer; got {got}."
+        )
 
 
 def _fill(target: np.ndarray, value: Any, name: str) -> None:

@@ -68,7 +68,8 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn where scikit-learn's MLP does, for filters that name its module.
 
     ``filterwarnings("ignore", module="sklearn")`` is what scikit-learn's own examples
-    silence convergence warnings with. The place that is shown is the caller's.
+    silence convergence warnings with. The place that is shown is the caller's. Nothing
+    is remembered: a loop of fits warns in each, as scikit-learn's does.
     """
     caller = sys._getframe(1)
     warnings.warn_explicit(
@@ -77,5 +78,5 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
         filename=caller.f_code.co_filename,
         lineno=caller.f_lineno,
         module="sklearn.neural_network._multilayer_perceptron",
-        registry=caller.f_globals.setdefault("__warningregistry__", {}),
+        registry={},
     )

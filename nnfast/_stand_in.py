@@ -10,9 +10,12 @@ scikit-learn's estimator: what opens it is whatever class is found under that na
 import copyreg
 import warnings
 from abc import ABCMeta
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, wraps
 from importlib import import_module
 from inspect import signature
+from itertools import takewhile
 from typing import Any
 
 from . import _conversion
@@ -84,20 +87,16 @@ class _StandInMeta(ABCMeta):
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **more: Any
     ) -> Any:
-        ancestors = {kind for base in bases for kind in base.__mro__}
-        clashes = [
-            clash
-            for ancestor in filter(is_stand_in, ancestors)
-            for clash in _clashes(ancestor, namespace)
-        ]
+        made = super().__new__(cls, name, bases, namespace, **more)
+        clashes = _clashes(made)
         if not clashes:
-            return super().__new__(cls, name, bases, namespace, **more)
+            return made
         reason = f"nnfast has no use or another one for its {', '.join(clashes)}"
         # A class between the two has been made already.
         if not any(map(is_stand_in, bases)):
             reason += "; nnfast.uninstall() before its base classes are made helps"
             warnings.warn(f"class {name}: {reason}", stacklevel=2)
-            return super().__new__(cls, name, bases, namespace, **more)
+            return made
         warnings.warn(
             f"class {name} stays a subclass of scikit-learn's: {reason}", stacklevel=2
         )
@@ -105,29 +104,55 @@ class _StandInMeta(ABCMeta):
         return type(bases[0])(name, bases, namespace, **more)
 
 
-def _clashes(base: Any, namespace: dict[str, Any]) -> list[str]:
+def _clashes(made: type) -> list[str]:
     """What of a subclass works with scikit-learn's class only.
 
-    Methods that scikit-learn calls while it trains, and parameters that only nnfast
-    would act upon.
+    Methods that scikit-learn calls while it trains, names that nnfast has for its own,
+    and parameters that only nnfast would act upon.
     """
-    original = base._replaces
+    users = list(takewhile(lambda kind: not is_stand_in(kind), made.__mro__))
+    if not 0 < len(users) < len(made.__mro__):
+        return []
+    replaced: Any = made.__mro__[len(users)]
+    original = replaced._replaces
     private = {
         name
-        for ancestor in original.__mro__
-        if ancestor.__module__ == MODULE
+        for ancestor in (*original.__mro__, *replaced.__mro__)
+        if ancestor.__module__ == MODULE or ancestor.__module__.startswith("nnfast.")
         for name, value in vars(ancestor).items()
         if name.startswith("_") and not name.startswith("__") and callable(value)
     }
-    parameters: set[str] = set()
-    if "__init__" in namespace:
-        ours = _conversion.own_parameters(_OURS[original.__name__])
-        parameters = ours.keys() & signature(namespace["__init__"]).parameters.keys()
-    return sorted(private & namespace.keys()) + sorted(parameters)
+    own = _conversion.own_parameters(_OURS[original.__name__]).keys()
+    found: set[str] = set()
+    for kind in users:
+        found |= private & vars(kind).keys()
+        if "__init__" in vars(kind):
+            found |= own & signature(vars(kind)["__init__"]).parameters.keys()
+    return sorted(found)
 
 
 class _StandIn:
-    """Pickling in scikit-learn's form, past nnfast's own."""
+    """Training without nnfast's own parameters, and pickling in scikit-learn's form."""
+
+    @contextmanager
+    def _own_parameters_at_their_defaults(self) -> Iterator[None]:
+        """An attribute of such a name is the user's, and means nothing here."""
+        state = vars(self)
+        own = _conversion.own_parameters(_conversion.ours_for(self))
+        given = {name: state[name] for name in own if name in state}
+        state.update(own)
+        try:
+            yield
+        finally:
+            state.update(given)
+
+    def _fit(self, *arguments: Any, **more: Any) -> Any:
+        with self._own_parameters_at_their_defaults():
+            return super()._fit(*arguments, **more)  # type: ignore[misc]
+
+    def _outputs(self, *arguments: Any) -> Any:
+        with self._own_parameters_at_their_defaults():
+            return super()._outputs(*arguments)  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super(Weights, self).__getstate__()  # type: ignore[misc]

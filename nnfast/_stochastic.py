@@ -65,6 +65,10 @@ class Optimizer:
             moments=np.zeros((n_moments, theta.size), theta.dtype),
         )
 
+    def belongs_to(self, theta: np.ndarray) -> bool:
+        """Whether the moments are of as many weights: others may have been assigned."""
+        return self.moments.shape[1] == theta.size
+
     def copy(self, dtype: Any) -> "Optimizer":
         """One to train with, so that a failure leaves this one as it is."""
         return replace(self, moments=self.moments.astype(dtype))
@@ -141,7 +145,7 @@ def train(
 
     before = _History.of(estimator if resume else None)
     optimizer = getattr(estimator, "_optimizer", None) if incremental else None
-    if optimizer is None:
+    if optimizer is None or not optimizer.belongs_to(theta):
         optimizer = Optimizer.begin(estimator, theta)
     else:
         optimizer = optimizer.copy(theta.dtype)

@@ -80,7 +80,7 @@ def _is_plain_inputs(estimator: Any, X: Any) -> bool:
     """Whether X is plain, and has the features of the fit, which had no names."""
     return (
         _core.is_plain(X, 2)
-        and X.shape[1] == estimator.n_features_in_
+        and X.shape[1] == vars(estimator).get("n_features_in_")
         and "feature_names_in_" not in vars(estimator)
     )
 

@@ -13,7 +13,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from . import _parameters
-from ._constraints import hidden_widths
 
 
 class Weights(BaseEstimator):
@@ -21,9 +20,6 @@ class Weights(BaseEstimator):
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
-    n_features_in_: int
-    n_outputs_: int
-    hidden_layer_sizes: Any
 
     def _commit(self, theta: np.ndarray, widths: tuple[int, ...], resume: bool) -> None:
         """Make θ the fitted parameters.
@@ -51,24 +47,21 @@ class Weights(BaseEstimator):
         ours = vars(self).get("_views", ())
         return len(held) == len(ours) and all(map(operator.is_, held, ours))
 
-    def _theta(self) -> np.ndarray:
-        """θ as coefs_ and intercepts_ have it now: assigned arrays are copied in."""
+    def _theta(self) -> tuple[np.ndarray, tuple[int, ...]]:
+        """θ and its widths as coefs_ and intercepts_ have them now.
+
+        Assigned arrays are copied in; they may be those of another network.
+        """
         if self._owns_views():
-            return self._parameters
+            return self._parameters, self._widths
         if "_parameters" in vars(self):
             dtype = self._parameters.dtype
         else:
             types = {getattr(array, "dtype", None) for array in self.coefs_}
             dtype = np.dtype(np.float32 if types == {np.dtype("f4")} else np.float64)
-        return _parameters.pack(
-            self.coefs_, self.intercepts_, self._fitted_widths(), dtype
-        )
-
-    def _fitted_widths(self) -> tuple[int, ...]:
-        if "_widths" in vars(self):
-            return self._widths
-        hidden = hidden_widths(self.hidden_layer_sizes)
-        return (self.n_features_in_, *hidden, self.n_outputs_)
+        inputs = vars(self).get("n_features_in_")
+        widths = _parameters.widths_of(self.coefs_, self.intercepts_, inputs)
+        return _parameters.pack(self.coefs_, self.intercepts_, widths, dtype), widths
 
     def __getstate__(self) -> dict[str, Any]:
         """The weights once: θ without its views, or what the user put there."""

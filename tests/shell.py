@@ -6,8 +6,11 @@ import shlex
 import subprocess
 
 
-def run(*command, source=None, cwd=None, **environment):
-    """Output and errors of a command; an assertion that shows them when it fails."""
+def run(*command, source=None, cwd="/", **environment):
+    """Output and errors of a command; an assertion that shows them when it fails.
+
+    Away from this folder, where Python would find nnfast's sources first.
+    """
     done = subprocess.run(
         command,
         input=source,

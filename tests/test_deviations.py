@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn import neural_network
+from sklearn import config_context, neural_network
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 
@@ -234,6 +234,17 @@ def test_too_many_weights(width):
         regressor(neural_network, hidden_layer_sizes=sizes).fit(X, t)
     with pytest.raises(ValueError, match=r"^hidden_layer_sizes=.* needs \d+ bytes"):
         regressor(nnfast, hidden_layer_sizes=sizes).fit(X, t)
+
+
+@pytest.mark.parametrize("bad", [{"alpha": -1.0}, {"batch_size": -5}, {"tol": -0.1}])
+def test_unvalidated_parameters(bad):
+    with config_context(skip_parameter_validation=True):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            regressor(neural_network, **bad).fit(X, t)
+        (name,) = bad
+        with pytest.raises(ValueError, match=name):
+            regressor(nnfast, **bad).fit(X, t)
 
 
 def test_assigned_weights():

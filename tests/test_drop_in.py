@@ -156,3 +156,34 @@ def test_moments_outlast_an_lbfgs_fit_in_between(solver):
         weights.append(np.concatenate([W.ravel() for W in network.coefs_]))
     # Three iterations of lbfgs amplify rounding (1e-16) by less than 1e6.
     np.testing.assert_allclose(*weights, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("action", ["default", "module", "once", "always", "ignore"])
+def test_a_loop_of_fits_warns_as_often(action):
+    """scikit-learn's validation lets Python forget that a warning was shown."""
+    counts = []
+    for library in LIBRARIES:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter(action)
+            for _ in range(3):
+                build(library, "MLPClassifier").fit(X, labels)
+        counts.append(len(caught))
+    assert counts[0] == counts[1]
+
+
+def test_curves_grow_in_the_list_that_the_user_holds():
+    for library in LIBRARIES:
+        network = build(library, "MLPRegressor").partial_fit(X, labels)
+        held = network.loss_curve_
+        network.partial_fit(X, labels)
+        assert len(held) == 2
+        assert network.loss_curve_ is held
+
+
+def test_probabilities_lie_in_memory_as_scikit_learns_do():
+    for library in LIBRARIES:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network = build(library, "MLPClassifier").fit(X, labels > 0)
+        for method in (network.predict_proba, network.predict_log_proba):
+            assert method(X).flags.f_contiguous

@@ -382,6 +382,31 @@ for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
     )
 
 
+def test_attributes_of_the_user_mean_nothing_to_nnfast():
+    """Not even those that are named as parameters that only nnfast has."""
+    python(
+        PREAMBLE
+        + """
+import pickle, nnfast
+nnfast.install()
+from sklearn.neural_network import MLPClassifier
+
+plain = MLPClassifier(**SMALL).fit(X, y)
+model = MLPClassifier(**SMALL)
+model.dropout, model.init = 0.9, "zeros"
+model.class_weight, model.n_jobs = "mine", "all"
+model.fit(X, y).partial_fit(X, y)
+plain.partial_fit(X, y)
+assert (model.coefs_[0] == plain.coefs_[0]).all()
+assert (model.predict_proba(X) == plain.predict_proba(X)).all()
+saved = pickle.loads(pickle.dumps(model))
+for kept in (model, saved):
+    assert (kept.dropout, kept.init, kept.class_weight) == (0.9, "zeros", "mine")
+assert (saved.predict_proba(X) == plain.predict_proba(X)).all()
+"""
+    )
+
+
 def test_a_subclass_that_needs_scikit_learns_keeps_it():
     python(
         PREAMBLE
@@ -428,6 +453,32 @@ assert str(warning.message) == (
     " nnfast.uninstall() before its base classes are made helps"
 )
 assert warning.filename == "<string>"
+
+def mixing():
+    class Mixin:
+        calls = 0
+        def _backprop(self, *args):
+            Mixin.calls += 1
+            return super()._backprop(*args)
+    class Mixed(Mixin, MLPClassifier):
+        pass
+    return Mixed
+
+kind, message = made(mixing)
+kind(**SMALL).fit(X, y)
+assert kind.calls == 4
+
+def colliding():
+    class Encoding(MLPClassifier):
+        def _encode(self, labels):
+            return labels
+        def fit(self, X, y):
+            return super().fit(X, self._encode(y))
+    return Encoding
+
+kind, message = made(colliding)
+kind(**SMALL).fit(X, y)
+assert message.endswith("nnfast has no use or another one for its _encode")
 
 def weighing():
     class Mixin:

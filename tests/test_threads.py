@@ -285,6 +285,7 @@ def program(text, **environment):
     source = PREAMBLE.format(tests=str(Path(__file__).parent)) + text
     return subprocess.run(
         [sys.executable, "-c", source],
+        cwd="/",
         env=os.environ | environment,
         capture_output=True,
         text=True,
