@@ -1,39 +1,70 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rng.h"
 
+#include <stdbool.h>
+
 #include "common.h"
 
-/* Uniform in [0, max]: masked rejection, as NumPy's legacy random_interval. */
-static size_t
-interval(const struct nnf_bits *bits, size_t max)
+/* Places that are drawn before they are used. */
+#define DRAWN ((size_t)128)
+
+/* The smallest 2^k - 1 from max on. */
+static uint64_t
+mask_of(uint64_t max)
 {
     uint64_t mask = max;
-    uint64_t value;
 
     for (unsigned shift = 1; shift < 64; shift *= 2) {
         mask |= mask >> shift;
     }
-    do {
-        value = bits->next_uint32(bits->state);
-        if (max > UINT32_MAX) {
-            value = value << 32 | bits->next_uint32(bits->state);
+    return mask;
+}
+
+static uint64_t
+word(const struct nnf_bits *bits, bool wide)
+{
+    uint64_t value = bits->next_uint32(bits->state);
+
+    return wide ? value << 32 | bits->next_uint32(bits->state) : value;
+}
+
+/* place[0..count) := uniform in [0, max], [0, max - 1] and so on, by masked rejection
+ * as in NumPy's legacy random_interval. Whether a word is rejected cannot be foreseen,
+ * so nothing branches on it: it is overwritten. */
+static void
+draw_places(const struct nnf_bits *bits, size_t max, size_t count, uint64_t *place)
+{
+    for (size_t drawn = 0; drawn < count;) {
+        uint64_t mask = mask_of(max - drawn);
+        /* As long as the mask is the same. */
+        size_t end = min_size(count, max - (size_t)(mask >> 1));
+        bool wide = mask > UINT32_MAX;
+
+        while (drawn < end) {
+            place[drawn] = word(bits, wide) & mask;
+            drawn += place[drawn] <= max - drawn;
         }
-        value &= mask;
-    } while (value > max);
-    return (size_t)value;
+    }
 }
 
 void
 nnf_shuffle(const struct nnf_bits *bits, size_t *order, size_t n, size_t to)
 {
+    uint64_t place[DRAWN];
+
     /* Fisher and Yates from the end; shuffling the order itself gives what
      * indexing it with a shuffled arange(n) would. */
-    for (size_t i = n; i-- > max_size(to, 1);) {
-        size_t j = interval(bits, i);
-        size_t held = order[j];
+    for (size_t last = max_size(to, 1); n > last;) {
+        size_t count = min_size(DRAWN, n - last);
 
-        order[j] = order[i];
-        order[i] = held;
+        draw_places(bits, n - 1, count, place);
+        for (size_t k = 0; k < count; k++) {
+            size_t i = --n, j = (size_t)place[k];
+            size_t held = order[j];
+
+            order[j] = order[i];
+            order[i] = held;
+        }
     }
 }
 

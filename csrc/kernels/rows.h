@@ -11,6 +11,10 @@
 #include "../kernels.h"
 #include "shuffles.h"
 
+/* Reals ahead of what is read of a row that are fetched: the rows of a batch are too
+ * many streams for the hardware to follow. */
+#define AHEAD ((size_t)8 * LANES)
+
 ALWAYS_INLINE size_t
 row_number(const size_t *order, size_t n, size_t i)
 {
@@ -46,6 +50,7 @@ load_rows(size_t n, size_t d, const void *rows, const size_t *order, void *tile,
 
             UNROLL
             for (int i = 0; i < LANES; i++) {
+                __builtin_prefetch(row[i] + c + AHEAD);
                 block[i] = load_u(row[i] + c);
             }
             transpose_block(block);
