@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from command_line import parser_of
 from stopwatch.machine import cpu_model
 
 EXAMPLES = (
@@ -277,12 +278,7 @@ def fetch(folder: Path) -> Path:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    description, _, epilog = __doc__.partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(__doc__)
     add = parser.add_argument
     add("--examples", type=Path, help="scikit-learn's folder of that name")
     add("--only", nargs="+", default=EXAMPLES, metavar="SCRIPT", help="in that folder")

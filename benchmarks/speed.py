@@ -16,12 +16,12 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from command_line import names_among, parser_of, require_matplotlib
 from lessons.report import Progress
 from stopwatch import document, tables
 from stopwatch.machine import INSTRUCTION_SETS, Machine, cpu_model, cpus
@@ -35,29 +35,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 PACKAGES = ("nnfast", "numpy", "scikit-learn", "torch", "jax", "jaxlib", "onnxruntime")
 
 
-def names_among(known: Iterable[str]) -> Callable[[str], list[str]]:
-    """A reader of names separated by commas."""
-    known = list(known)
-
-    def read(text: str) -> list[str]:
-        names = [name.strip() for name in text.split(",")]
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(
-                    f"{name!r} is none of {', '.join(known)}"
-                )
-        return [name for name in known if name in names]
-
-    return read
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    description, _, epilog = __doc__.partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(__doc__)
     add = parser.add_argument
     add("--quick", action="store_true", help="fewer shapes, float32 only, one process")
     add(
@@ -180,10 +159,8 @@ def show(results: Results) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     drawing = options.docs or not options.no_plots
-    if drawing and find_spec("matplotlib") is None:
-        sys.exit(
-            "matplotlib is not installed: pip install '.[bench]', or use --no-plots"
-        )
+    if drawing:
+        require_matplotlib()
     if options.isa:  # read when nnfast is imported, here and in the workers
         os.environ["NNFAST_ISA"] = options.isa
     if options.earlier:

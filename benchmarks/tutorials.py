@@ -11,7 +11,7 @@ in one thread. Needs nnfast and matplotlib, and takes under two minutes.
 """
 
 import argparse
-import importlib.util
+import importlib
 import json
 import os
 import platform
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import sklearn
+from command_line import names_among, parser_of, require_matplotlib
 from lessons.compare import quiet
 from lessons.report import Progress, Report
 from stopwatch.machine import cpu_model
@@ -38,28 +39,12 @@ likewise for float32."""
 RESULTS = Path(__file__).parent / "results"
 
 
-def tutorial_names(text: str) -> list[str]:
-    """``"T3,t5"`` as ``["T3", "T5"]``."""
-    names = [name.strip().upper() for name in text.split(",")]
-    unknown = [name for name in names if name not in TUTORIALS]
-    if unknown:
-        raise argparse.ArgumentTypeError(
-            f"{unknown[0]!r} is none of {', '.join(TUTORIALS)}"
-        )
-    return names
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    description, _, epilog = __doc__.partition("\n\n")
-    parser = argparse.ArgumentParser(
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(__doc__)
     parser.add_argument(
         "--only",
         metavar="T3",
-        type=tutorial_names,
+        type=names_among(TUTORIALS, spell=str.upper),
         action="extend",
         help="run these tutorials only: several names separated by commas, or the "
         "option several times",
@@ -86,10 +71,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def check_output(options: argparse.Namespace) -> None:
     """Stop now, not after minutes, where the results could not be written."""
-    if not options.no_plots and importlib.util.find_spec("matplotlib") is None:
-        sys.exit(
-            "matplotlib is not installed: pip install '.[bench]', or use --no-plots"
-        )
+    if not options.no_plots:
+        require_matplotlib()
     if options.json and not options.json.absolute().parent.is_dir():
         sys.exit(f"--json: the folder {options.json.absolute().parent} does not exist")
 

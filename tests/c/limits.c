@@ -6,21 +6,11 @@
  */
 #include "nnfast.h"
 
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static size_t passed, failed;
-
-static void
-check(bool fact, const char *what)
-{
-    passed += fact;
-    failed += !fact;
-    if (!fact) {
-        printf("FAILED: %s\n", what);
-    }
-}
 
 static void *
 take(size_t size)
@@ -108,7 +98,8 @@ polls_come(const struct nnf_kernels *kernels)
     free(none);
 }
 
-/* The same for sparse rows: without entries, and so long that two are a while's work. */
+/* The same for sparse rows: without entries, and so long that two are a while's work.
+ */
 static void
 polls_come_between_sparse_rows(const struct nnf_kernels *kernels)
 {
@@ -245,6 +236,5 @@ main(void)
             sizes_overflow_to_zero(kernels);
         }
     }
-    printf("%zu passed, %zu failed\n", passed, failed);
-    return failed == 0 ? 0 : 1;
+    return verdict();
 }

@@ -6,7 +6,7 @@
  */
 #include "pace.h"
 
-#include <stdio.h>
+#include "check.h"
 
 static double now; /* nanoseconds */
 static size_t n_looks;
@@ -63,18 +63,6 @@ run(struct nnf_pace *pace, machine *step, size_t n_steps)
         now += step(nnf_pace_threads(pace));
     }
     return now - begin;
-}
-
-static size_t passed, failed;
-
-static void
-check(bool fact, const char *what)
-{
-    passed += fact;
-    failed += !fact;
-    if (!fact) {
-        printf("FAILED: %s\n", what);
-    }
 }
 
 /* A trial costs a 32nd of the time since the last, before caution grows, and there is
@@ -151,6 +139,5 @@ main(void)
     check_change(far_apart, ideal, 2, "the other core gets free");
     check_time_between();
     check_clock();
-    printf("%zu passed, %zu failed\n", passed, failed);
-    return passed == 0 || failed != 0;
+    return verdict();
 }

@@ -8,6 +8,8 @@
 
 #include "nnfast.h"
 
+#include "check.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -133,18 +135,6 @@ call_at_once(void)
     return wrong;
 }
 
-static size_t passed, failed;
-
-static void
-check(bool fact, const char *what)
-{
-    passed += fact;
-    failed += !fact;
-    if (!fact) {
-        printf("FAILED: %s\n", what);
-    }
-}
-
 int
 main(void)
 {
@@ -168,6 +158,5 @@ main(void)
     check(nnf_threads_limit() == 1, "the least limit is the caller alone");
     nnf_threads_set_limit(SIZE_MAX);
     check(nnf_threads_limit() == 256, "there is a greatest limit");
-    printf("%zu passed, %zu failed\n", passed, failed);
-    return passed == 0 || failed != 0;
+    return verdict();
 }
