@@ -221,15 +221,6 @@ run_gradient(struct gradient_task *task)
 
 /* The batch. */
 
-/* The rows of the t-th tile. */
-static struct nnf_rows
-tile_rows(const struct nnf_plan *plan, const struct nnf_rows *rows, size_t t)
-{
-    size_t skip = t * plan->tile_rows;
-
-    return nnf_rows_part(rows, skip, min_size(plan->tile_rows, rows->n - skip));
-}
-
 bool
 nnf_batch_gradient(const struct nnf_plan *plan, struct nnf_crew *crew,
                    const struct nnf_batch *batch, const void *parameters,
@@ -257,7 +248,7 @@ nnf_batch_gradient(const struct nnf_plan *plan, struct nnf_crew *crew,
         };
 
         nnf_crew_beat(crew);
-        tile.rows = tile_rows(plan, &batch->rows, t);
+        tile.rows = nnf_plan_tile_rows(plan, &batch->rows, t);
         dropout.row = t * plan->tile_rows;
         if (!run_samples(&samples)) {
             return false;
@@ -323,7 +314,7 @@ nnf_batch_load(const struct nnf_plan *plan, struct nnf_crew *crew,
             .load = true,
         };
 
-        resident[t].rows = tile_rows(plan, rows, t);
+        resident[t].rows = nnf_plan_tile_rows(plan, rows, t);
         if (!run_samples(&task)) {
             return false;
         }

@@ -51,6 +51,14 @@ nnf_plan_tiles(const struct nnf_plan *plan, size_t n)
     return ceil_div(n, plan->tile_rows);
 }
 
+struct nnf_rows
+nnf_plan_tile_rows(const struct nnf_plan *plan, const struct nnf_rows *rows, size_t t)
+{
+    size_t skip = t * plan->tile_rows;
+
+    return nnf_rows_part(rows, skip, min_size(plan->tile_rows, rows->n - skip));
+}
+
 static void *
 take_tile(const struct nnf_plan *plan, size_t width, struct arena *arena)
 {

@@ -19,8 +19,8 @@ struct nnf_layer {
     void *delta;  /* tile: derivative of the loss by the output before activation */
     void *turned; /* the same by sample: see struct nnf_delta */
     size_t vectors;
-    void *slope;  /* tile: derivative of the activation, where it must be kept; a
-                     hidden layer's lies in delta, until the delta takes its place */
+    void *slope; /* tile: derivative of the activation, where it must be kept; a
+                    hidden layer's lies in delta, until the delta takes its place */
     double dropout;
 };
 
@@ -74,8 +74,10 @@ struct nnf_plan {
     double *values; /* each sample's loss, times its weight */
 };
 
-/* Tiles that n rows fill. */
+/* Tiles that n rows fill, and the rows of the t-th of them. */
 size_t nnf_plan_tiles(const struct nnf_plan *plan, size_t n);
+struct nnf_rows nnf_plan_tile_rows(const struct nnf_plan *plan,
+                                   const struct nnf_rows *rows, size_t t);
 
 /* Lay out a plan that learns from the data in batches of up to batch_rows rows. With a
  * counting arena the pointers are null. dropout as in struct nnf_training. */

@@ -60,19 +60,6 @@ nnf_predict_workspace(const struct nnf_net *net, const struct nnf_kernels *kerne
     return arena.overflow ? 0 : arena.used;
 }
 
-/* Rows of the t-th tile. */
-static struct nnf_rows
-rows_of(const struct nnf_plan *plan, const struct nnf_data *data, size_t t)
-{
-    size_t first = t * plan->tile_rows;
-
-    return (struct nnf_rows){
-        .data = data,
-        .first = first,
-        .n = min_size(plan->tile_rows, data->n_rows - first),
-    };
-}
-
 /* The last layer's outputs of a tile's rows to where they belong. */
 static void
 store(const struct nnf_plan *plan, const struct nnf_rows *rows, void *outputs)
@@ -90,9 +77,10 @@ predict_in_turn(struct prediction *prediction, const void *parameters,
                 const struct nnf_data *data, void *outputs)
 {
     const struct nnf_plan *plan = &prediction->plans[0];
+    const struct nnf_rows all = {.data = data, .n = data->n_rows};
 
-    for (size_t t = 0; t < nnf_plan_tiles(plan, data->n_rows); t++) {
-        struct nnf_rows rows = rows_of(plan, data, t);
+    for (size_t t = 0; t < nnf_plan_tiles(plan, all.n); t++) {
+        const struct nnf_rows rows = nnf_plan_tile_rows(plan, &all, t);
 
         if (!nnf_batch_forward(plan, &prediction->crew, &rows, parameters)) {
             return false;
@@ -117,6 +105,7 @@ work_on_tiles(void *context, const struct nnf_part *part)
 {
     const struct tiles_task *task = context;
     const struct nnf_plan *plan = &task->prediction->plans[part->share];
+    const struct nnf_rows all = {.data = task->data, .n = task->data->n_rows};
     struct nnf_tile tile = {.input = plan->tile.input};
     struct nnf_span span = {
         .tile = &tile, .crew = &task->prediction->crew, .worker = part->worker};
@@ -124,7 +113,7 @@ work_on_tiles(void *context, const struct nnf_part *part)
 
     nnf_share(task->end - task->begin, part, &first, &last);
     for (size_t t = task->begin + first; t < task->begin + last; t++) {
-        tile.rows = rows_of(plan, task->data, t);
+        tile.rows = nnf_plan_tile_rows(plan, &all, t);
         span.n = round_up(tile.rows.n, plan->kernels->lanes);
         if (!nnf_pass_load(plan, &span) ||
             !nnf_pass_forward(plan, task->parameters, &span, NULL)) {

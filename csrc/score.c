@@ -158,8 +158,8 @@ nnf_scoring_run(struct nnf_scoring *scoring, const struct nnf_plan *plan,
                 struct nnf_crew *crew, const void *parameters, double *score)
 {
     const struct nnf_layer *output = &plan->layers[plan->net->n_layers - 1];
+    const struct nnf_rows all = {.data = scoring->data, .n = scoring->data->n_rows};
     size_t h = output->out, size = plan->kernels->real_size;
-    size_t n_rows = scoring->data->n_rows;
     double right = 0, total = 0;
 
     if (scoring->score == NNF_ALWAYS_RIGHT) {
@@ -170,24 +170,24 @@ nnf_scoring_run(struct nnf_scoring *scoring, const struct nnf_plan *plan,
     for (size_t c = 0; c < h; c++) {
         scoring->error[c] = 0;
     }
-    for (size_t row = 0; row < n_rows; row += plan->tile_rows) {
-        size_t n = min_size(plan->tile_rows, n_rows - row);
-        const struct nnf_rows rows = {.data = scoring->data, .first = row, .n = n};
+    for (size_t t = 0; t < nnf_plan_tiles(plan, all.n); t++) {
+        const struct nnf_rows rows = nnf_plan_tile_rows(plan, &all, t);
 
         if (!nnf_batch_forward(plan, crew, &rows, parameters)) {
             return false;
         }
-        plan->kernels->store_rows(n, h, output->output, plan->stride, scoring->outputs);
-        for (size_t i = 0; i < n; i++) {
-            double weight = weight_of(scoring, plan, row + i);
+        plan->kernels->store_rows(rows.n, h, output->output, plan->stride,
+                                  scoring->outputs);
+        for (size_t i = 0; i < rows.n; i++) {
+            size_t row = nnf_row_number(&rows, i);
+            double weight = weight_of(scoring, plan, row);
 
             total += weight;
-            if (judge(scoring, plan, row + i,
-                      at_const(scoring->outputs, i * h, size))) {
+            if (judge(scoring, plan, row, at_const(scoring->outputs, i * h, size))) {
                 right += weight;
             }
         }
-        if (!goes_on(crew, n, h)) {
+        if (!goes_on(crew, rows.n, h)) {
             return false;
         }
     }

@@ -99,6 +99,18 @@ refuse(PyObject *kind, const struct array_demand *demand, PyArrayObject *array,
     return -1;
 }
 
+static struct array
+described(PyArrayObject *given)
+{
+    return (struct array){
+        .data = PyArray_DATA(given),
+        .shape = {1, 1},
+        .size = (size_t)PyArray_SIZE(given),
+        .n_bytes = (size_t)PyArray_NBYTES(given),
+        .real = PyArray_TYPE(given) == NPY_FLOAT64 ? NNF_FLOAT64 : NNF_FLOAT32,
+    };
+}
+
 int
 nnf_array_get(PyObject *object, const struct array_demand *demand, struct array *array)
 {
@@ -117,15 +129,9 @@ nnf_array_get(PyObject *object, const struct array_demand *demand, struct array 
     if (flaw != NULL || PyArray_NDIM(given) != demand->ndim) {
         return refuse(PyExc_ValueError, demand, given, flaw);
     }
-    *array = (struct array){
-        .name = demand->name,
-        .data = PyArray_DATA(given),
-        .shape = {1, 1},
-        .size = (size_t)PyArray_SIZE(given),
-        .n_bytes = (size_t)PyArray_NBYTES(given),
-        .writable = demand->writable,
-        .real = PyArray_TYPE(given) == NPY_FLOAT64 ? NNF_FLOAT64 : NNF_FLOAT32,
-    };
+    *array = described(given);
+    array->name = demand->name;
+    array->writable = demand->writable;
     for (int i = 0; i < demand->ndim; i++) {
         array->shape[i] = (size_t)PyArray_DIM(given, i);
         if (demand->shape[i] != ANY_LENGTH && demand->shape[i] != array->shape[i]) {
@@ -145,12 +151,7 @@ nnf_array_is_plain(PyObject *object, long ndim, struct array *array)
         PyArray_SIZE(given) == 0) {
         return false;
     }
-    *array = (struct array){
-        .data = PyArray_DATA(given),
-        .size = (size_t)PyArray_SIZE(given),
-        .n_bytes = (size_t)PyArray_NBYTES(given),
-        .real = PyArray_TYPE(given) == NPY_FLOAT64 ? NNF_FLOAT64 : NNF_FLOAT32,
-    };
+    *array = described(given);
     return true;
 }
 
