@@ -246,10 +246,7 @@ class BaseMLP(PrivateViews, Weights, ABC):
         """Run the solver from θ, which it may overwrite."""
         net = self._network(widths, self.out_activation_, *self._network_loss())
         count_threads = partial(
-            _threads.count,
-            self.n_jobs,
-            (mean_width(data.X), *widths[1:]),
-            passes=_threads.PASSES_OF_A_STEP,
+            self._count_threads, data.X, widths, passes=_threads.PASSES_OF_A_STEP
         )
         if self.solver == "lbfgs":
             n_threads = count_threads(data.n_rows)
@@ -270,6 +267,17 @@ class BaseMLP(PrivateViews, Weights, ABC):
             incremental=incremental,
             count_threads=count_threads,
         )
+
+    @property
+    def _jobs(self) -> int | None:
+        """How many threads the user grants."""
+        return self.n_jobs
+
+    def _count_threads(
+        self, X: Any, widths: tuple[int, ...], n_rows: int, passes: int = 1
+    ) -> int:
+        """Threads for work that takes n_rows rows of X through it at a time."""
+        return _threads.count(self._jobs, (mean_width(X), *widths[1:]), n_rows, passes)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -302,8 +310,7 @@ class BaseMLP(PrivateViews, Weights, ABC):
         loss = "brier" if output == "softmax" else "squared_error"
         net = self._network(widths, output, loss)
         result = np.empty((X.shape[0], widths[-1]), dtype)
-        work_widths = (mean_width(X), *widths[1:])
-        n_threads = _threads.count(self.n_jobs, work_widths, X.shape[0])
+        n_threads = self._count_threads(X, widths, X.shape[0])
         net.predict(theta, input_arrays(X), result, n_threads=n_threads)
         return result
 

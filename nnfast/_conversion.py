@@ -138,7 +138,7 @@ def take_over(estimator: Any) -> None:
     if "coefs_" not in state:
         return
     try:
-        widths = (len(estimator.coefs_[0]), *(len(b) for b in estimator.intercepts_))
+        widths = _parameters.widths_of(estimator.coefs_, estimator.intercepts_, None)
         theta = _flat([*estimator.coefs_, *estimator.intercepts_], widths)
     except (IndexError, TypeError, ValueError) as error:
         raise ValueError(

@@ -62,8 +62,16 @@ def widths_of(coefs: Any, intercepts: Any, n_inputs: int | None) -> tuple[int, .
         )
     _check_list("intercepts_", intercepts, len(coefs))
     if n_inputs is None:
-        n_inputs = max(1, len(np.atleast_1d(np.asarray(coefs[0], dtype=object))))
-    return (n_inputs, *(max(1, np.size(biases)) for biases in intercepts))
+        n_inputs = _length(coefs[0])
+    return (n_inputs, *map(_length, intercepts))
+
+
+def _length(value: Any) -> int:
+    """Its number of entries, or 1 where it has none: ``pack`` says what is wrong."""
+    try:
+        return max(1, len(value))
+    except TypeError:
+        return 1
 
 
 def pack(

@@ -10,8 +10,6 @@ scikit-learn's estimator: what opens it is whatever class is found under that na
 import copyreg
 import warnings
 from abc import ABCMeta
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache, wraps
 from importlib import import_module
 from inspect import signature
@@ -134,25 +132,18 @@ def _clashes(made: type) -> list[str]:
 class _StandIn:
     """Training without nnfast's own parameters, and pickling in scikit-learn's form."""
 
-    @contextmanager
-    def _own_parameters_at_their_defaults(self) -> Iterator[None]:
-        """An attribute of such a name is the user's, and means nothing here."""
+    _jobs = None  # n_jobs is nnfast's own parameter
+
+    def _fit(self, *arguments: Any, **more: Any) -> Any:
+        """With those at their defaults: an attribute of such a name is the user's."""
         state = vars(self)
         own = _conversion.own_parameters(_conversion.ours_for(self))
         given = {name: state[name] for name in own if name in state}
         state.update(own)
         try:
-            yield
+            return super()._fit(*arguments, **more)  # type: ignore[misc]
         finally:
             state.update(given)
-
-    def _fit(self, *arguments: Any, **more: Any) -> Any:
-        with self._own_parameters_at_their_defaults():
-            return super()._fit(*arguments, **more)  # type: ignore[misc]
-
-    def _outputs(self, *arguments: Any) -> Any:
-        with self._own_parameters_at_their_defaults():
-            return super()._outputs(*arguments)  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         state = super(Weights, self).__getstate__()  # type: ignore[misc]

@@ -407,6 +407,30 @@ assert (saved.predict_proba(X) == plain.predict_proba(X)).all()
     )
 
 
+def test_predicting_in_threads_leaves_the_attributes_alone():
+    python(
+        PREAMBLE
+        + """
+import sys, threading, nnfast
+nnfast.install()
+from sklearn.neural_network import MLPClassifier
+
+sys.setswitchinterval(1e-6)
+model = MLPClassifier(**SMALL).fit(X, y)
+model.n_jobs = "all"
+def predict():
+    for _ in range(300):
+        model.predict(X[:1])
+threads = [threading.Thread(target=predict) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert model.n_jobs == "all"
+"""
+    )
+
+
 def test_a_subclass_that_needs_scikit_learns_keeps_it():
     python(
         PREAMBLE
