@@ -70,8 +70,13 @@ class Controller(threadpoolctl.LibController):
         return min(int(self.dynlib.nnf_threads_limit()), available())
 
     def set_num_threads(self, num_threads: int) -> None:
-        """Set it, for all calls of this process that begin from now on."""
-        self.dynlib.nnf_threads_set_limit(ctypes.c_size_t(num_threads))
+        """Set it, for all calls of this process that begin from now on.
+
+        As many threads as there are CPUs is no limit: so much is given back at the end
+        of a ``threadpool_limits`` that found none, and the CPUs may become more.
+        """
+        limit = num_threads if num_threads < available() else ctypes.c_size_t(-1).value
+        self.dynlib.nnf_threads_set_limit(ctypes.c_size_t(limit))
 
     def get_version(self) -> str:
         """Return nnfast's version."""

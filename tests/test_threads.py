@@ -223,6 +223,36 @@ def test_a_fork_while_other_threads_are_in_the_core():
 
 
 @forks
+@lists_threads
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_gets_helpers_of_its_own():
+    """Those of the parent are gone, and so are its other threads that used some."""
+    net = _core.Net((300, 400, 1), ("relu", "identity"), "squared_error")
+    theta, X, *_ = twin.problem_of((300, 400, 1), "identity", 1000, np.float32)
+    stop = threading.Event()
+
+    def keep_predicting():
+        out = np.empty((len(X), 1), np.float32)
+        while not stop.is_set():
+            net.predict(theta, X, out, n_threads=2)
+
+    def gets_helpers():
+        net.predict(theta, X, np.empty((len(X), 1), np.float32), n_threads=4)
+        return len(list(TASKS.iterdir())) == 4
+
+    _core.force_threads(False)
+    with ThreadPoolExecutor(3) as pool:
+        predicting = [pool.submit(keep_predicting) for _ in range(3)]
+        try:
+            assert all(succeeded(child(gets_helpers)) for _ in range(20))
+        finally:
+            stop.set()
+            _core.force_threads(True)
+        for done in predicting:
+            done.result()
+
+
+@forks
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_within_a_fit():
     """The child finishes the fit that it finds itself in."""
@@ -385,6 +415,25 @@ def test_threadpoolctl_limits_threads(n_jobs):
     print(helpers(), n_threads())
     """
     assert says(program(text)).splitlines() == ["0 [1]", "2 [3]", "3 [4]"]
+
+
+def test_threadpoolctl_gives_back_what_it_took():
+    """Its limit is no more than the CPUs there are: that is none, then as now."""
+    text = """
+    import ctypes
+    from threadpoolctl import threadpool_limits
+    from nnfast import _core, _threads
+
+    limit = ctypes.CDLL(_core.__file__).nnf_threads_limit
+    limit.restype = ctypes.c_size_t
+    print(limit())
+    with threadpool_limits(1):
+        print(limit())
+    print(limit())
+    """
+    before, inside, after = says(program(text)).split()
+    assert inside == "1"
+    assert after == before
 
 
 @pytest.fixture
