@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a run of the tests needs and says first: Ctrl-C, which nnfast, which ISA."""
+"""What a run of the tests needs and says first: Ctrl-C, which nnfast, which ISA; and
+what tests share."""
 
 import signal
 
 import pytest
+from compiled import build
 
 import nnfast
 from nnfast import _core
@@ -23,3 +25,9 @@ def split_work():
     _core.force_threads(True)
     yield
     _core.force_threads(False)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The core's objects and the C programs, compiled with the flags of the wheel."""
+    return build(tmp_path_factory.mktemp("c"))

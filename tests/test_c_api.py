@@ -1,45 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The C core without Python: nnfast.h alone, and programs that use it."""
 
-import os
 import re
-import shlex
-import subprocess
 import sys
 import sysconfig
-from pathlib import Path
 
 import numpy as np
 import pytest
+from compiled import CC, ROOT, build, can_build
 from shell import run
 
-ROOT = Path(__file__).resolve().parents[1]
-CC = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
 CSRC = ROOT / "csrc"
 HEADERS = sorted(CSRC.rglob("*.h"))
 SANITIZERS = "-fsanitize=address,undefined"
 PROGRAMS = sorted(path.stem for path in ROOT.glob("tests/c/*.c"))
 
 needs_elf = pytest.mark.skipif(sys.platform != "linux", reason="reads ELF objects")
-
-
-def can_build(language, *flags):
-    """Whether the compiler makes a program of that language with those flags."""
-    command = [*CC, *flags, "-x", language, "-", "-o", os.devnull]
-    program = "int main(void) { return 0; }"
-    done = subprocess.run(command, input=program, capture_output=True, text=True)
-    return done.returncode == 0
-
-
-def build(folder, **environment):
-    run(sys.executable, ROOT / "tests/c/build.py", folder, **environment)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """The core's objects and the programs, compiled with the flags of the wheel."""
-    return build(tmp_path_factory.mktemp("c"))
 
 
 @pytest.fixture(scope="module")
