@@ -1229,26 +1229,3 @@ def test_the_gil_is_released():
     with pytest.raises(StopIteration):
         net.train(theta, moments, X, y, None, changes, {}, on_epoch=on_epoch)
     thread.join()
-
-
-# ---- the choice of an instruction set ----
-
-
-def isa_in_use(value):
-    code = "from nnfast import _core; print(_core.isa)"
-    return subprocess.run(
-        [sys.executable, "-W", "always", "-c", code],
-        env={"NNFAST_ISA": value, "PATH": ""},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-
-def test_environment_forces_an_instruction_set():
-    for isa in _core.isas:
-        assert isa_in_use(isa).stdout.strip() == isa
-    bad = isa_in_use("mmx")
-    assert bad.stdout.strip() == _core.isas[-1]
-    assert "NNFAST_ISA" in bad.stderr

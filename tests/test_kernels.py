@@ -5,9 +5,7 @@
 on the number of threads, nor on where buffers lie, nor on a row's neighbours.
 """
 
-import ctypes
 import itertools
-import platform
 
 import numpy as np
 import pytest
@@ -330,70 +328,6 @@ def test_nothing_is_written_outside_the_arrays():
                 assert np.isnan(room[:32]).all()
                 assert np.isnan(room[-32:]).all()
                 assert np.isfinite(room[32:-32]).all()
-
-
-# ---- the caller's floating-point state ----
-
-X86 = platform.machine() in ("x86_64", "AMD64") and platform.system() == "Linux"
-
-
-class FloatState:
-    """The whole floating-point environment of this thread, through libm."""
-
-    libm = ctypes.CDLL("libm.so.6") if X86 else None
-    FLUSH, UPWARD, FLAGS = 0x8040, 0x4000, 0x3F
-
-    @classmethod
-    def get(cls):
-        state = (ctypes.c_uint32 * 8)()
-        assert cls.libm.fegetenv(ctypes.byref(state)) == 0
-        return state
-
-    @classmethod
-    def mxcsr(cls):
-        return cls.get()[7] & ~cls.FLAGS
-
-
-@pytest.mark.skipif(not X86, reason="reads MXCSR")
-@pytest.mark.parametrize("mode", [0, FloatState.FLUSH, FloatState.UPWARD])
-@pytest.mark.parametrize("threads", [1, 3])
-def test_floating_point_state_is_given_back(threads, mode):
-    widths, n = (5, 9, 3), 50
-    net = net_of(widths)
-    theta, X, y, weight = twin.problem_of(widths, "identity", n)
-    before = FloatState.get()
-    seen = []
-    changed = FloatState.get()
-    changed[7] |= mode
-    settings = twin.settings_of(max_iter=2, n_threads=threads)
-    out, slope, moments = np.empty((n, 3)), np.empty(net.size), np.zeros((2, net.size))
-
-    def on_epoch(event):  # Python code: it too must see its own state
-        seen.append(FloatState.mxcsr())
-
-    try:
-        assert FloatState.libm.fesetenv(ctypes.byref(changed)) == 0
-        expected = FloatState.mxcsr()
-        net.predict(theta, X, out, n_threads=threads)
-        seen.append(FloatState.mxcsr())
-        net.gradient(theta, X, y, weight, 0.1, slope, n_threads=threads)
-        seen.append(FloatState.mxcsr())
-        net.train(theta, moments, X, y, weight, settings, {}, on_epoch=on_epoch)
-        seen.append(FloatState.mxcsr())
-    finally:
-        FloatState.libm.fesetenv(ctypes.byref(before))
-    assert expected & (FloatState.FLUSH | FloatState.UPWARD) == mode
-    assert seen == [expected] * 5
-
-
-def test_subnormal_numbers_survive_outside():
-    net = net_of((3, 4, 2))
-    theta, X, y, weight = twin.problem_of((3, 4, 2), "identity", 10)
-    predict(net, theta, X, 2)
-    gradient(net, theta, X, y, weight)
-    tiny = np.full(16, 5e-324)
-    assert (tiny * 1.0 == 5e-324).all()
-    assert (tiny + 0.0 > 0).all()
 
 
 # ---- activations ----

@@ -129,6 +129,12 @@ def test_the_module_exports_only_what_others_look_for(module):
     ]
 
 
+@needs_elf
+def test_the_module_has_no_start_up_code_of_fast_math(module):
+    """That of -ffast-math would flush subnormal numbers in the whole process."""
+    assert "set_fast_math" not in run("nm", module)
+
+
 def test_importing_the_package_costs_the_standard_library_only():
     program = """if True:
         import sys
