@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What both estimators share: fitting, going on, predicting.
 
-Training works on copies and commits at the end, so a fit that fails leaves the
+A fit is given a copy of the estimator (see ``_apart``), so one that fails leaves the
 estimator as it was.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils import Tags, check_random_state
 
 from . import _core, _lbfgs, _stochastic, _threads
+from ._apart import apart
 from ._constraints import (
     check_combination,
     dropout_rates,
@@ -20,7 +21,7 @@ from ._constraints import (
     hidden_widths,
 )
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
-from ._failure import bad_parameter_named, unchanged_on_failure
+from ._failure import bad_parameter_named
 from ._initialization import initialize
 from ._private_views import PrivateViews
 from ._scikit_learn import fit_context
@@ -64,8 +65,13 @@ class BaseMLP(PrivateViews, Weights, ABC):
         >>> MLPRegressor().set_params(alpha=0.1, solver="lbfgs")
         MLPRegressor(alpha=0.1, solver='lbfgs')
         """
-        with unchanged_on_failure(self):
+        before = self.__dict__.copy()
+        try:
             return super().set_params(**params)
+        except BaseException:
+            set_so_far = params.keys() & before.keys()
+            self.__dict__.update({name: before[name] for name in set_so_far})
+            raise
 
     # ---- what a subclass says ----
 
@@ -100,6 +106,7 @@ class BaseMLP(PrivateViews, Weights, ABC):
     # ---- fitting ----
 
     @fit_context
+    @apart
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model to data matrix X and targets y.
 
@@ -147,7 +154,7 @@ class BaseMLP(PrivateViews, Weights, ABC):
         return self._fit(X, y, sample_weight, incremental=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Self:
-        with unchanged_on_failure(self), bad_parameter_named(self):
+        with bad_parameter_named(self):
             self._check_combination(incremental)
             resume = hasattr(self, "coefs_") and (self.warm_start or incremental)
             theta = dtype = None
@@ -188,13 +195,8 @@ class BaseMLP(PrivateViews, Weights, ABC):
             if not np.isfinite(theta).all():
                 raise ValueError(_stochastic.NOT_FINITE)
             self.n_layers_, self.n_outputs_ = len(widths), n_outputs
-            for name, value in attributes.items():
-                known = vars(self).get(name) if resume else None
-                if isinstance(known, list) and isinstance(value, list):
-                    known[:] = value  # it grows, as scikit-learn's curves do
-                else:
-                    setattr(self, name, value)
-            self._commit(theta, widths, resume)
+            self.__dict__.update(attributes)
+            self._adopt(theta, widths)
         return self
 
     def _scaled_for(self, n_layers: int) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
 from . import _labels
+from ._apart import apart, of_one_model
 from ._base import BaseMLP
-from ._failure import unchanged_on_failure
 from ._scikit_learn import check_partial_fit_first_call, fit_context
 from ._validation import validate_inputs
 
@@ -39,6 +39,7 @@ class Classifier(ClassifierMixin, BaseMLP):
 
     @available_if(_is_stochastic)
     @fit_context
+    @apart
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> Self:
@@ -79,11 +80,9 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> model.t_
         4
         """
-        with unchanged_on_failure(self):
-            if check_partial_fit_first_call(self, classes):
-                self._label_binarizer = _labels.binarizer(y, classes)
-            self._fit(X, y, sample_weight, incremental=True)
-        return self
+        if check_partial_fit_first_call(self, classes):
+            self._label_binarizer = _labels.binarizer(y, classes)
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def _check_combination(self, incremental: bool) -> None:
         super()._check_combination(incremental)
@@ -124,6 +123,7 @@ class Classifier(ClassifierMixin, BaseMLP):
 
     # ---- predicting ----
 
+    @of_one_model
     def predict(self, X: Any) -> np.ndarray:
         """Predict the classes of X.
 
@@ -154,6 +154,7 @@ class Classifier(ClassifierMixin, BaseMLP):
         outputs = self._outputs(validate_inputs(self, X))
         return _labels.decode(outputs, self._label_binarizer)
 
+    @of_one_model
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict the probability of each class.
 
@@ -196,6 +197,7 @@ class Classifier(ClassifierMixin, BaseMLP):
             return both.T
         return outputs
 
+    @of_one_model
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict the logarithm of each class's probability.
 

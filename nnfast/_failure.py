@@ -1,23 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a call that fails leaves behind, and what it says."""
+"""What a call that fails says."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ._scikit_learn import validate_parameters
-
-
-@contextmanager
-def unchanged_on_failure(estimator: Any) -> Iterator[None]:
-    """Put every attribute back when the block raises, Ctrl-C included."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 @contextmanager

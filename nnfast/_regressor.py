@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 
+from ._apart import apart, of_one_model
 from ._base import BaseMLP
 from ._constraints import check_regressor_combination
 from ._data import cast
@@ -26,6 +27,7 @@ class Regressor(RegressorMixin, BaseMLP):
     # Not hidden for lbfgs, where it goes on from the weights there are: so it is in
     # scikit-learn.
     @fit_context
+    @apart
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch over the given rows; lbfgs goes on to its end.
 
@@ -61,8 +63,7 @@ class Regressor(RegressorMixin, BaseMLP):
         >>> model.t_
         4
         """
-        self._fit(X, y, sample_weight, incremental=True)
-        return self
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def _check_combination(self, incremental: bool) -> None:
         super()._check_combination(incremental)
@@ -91,6 +92,7 @@ class Regressor(RegressorMixin, BaseMLP):
 
     # ---- predicting ----
 
+    @of_one_model
     def predict(self, X: Any) -> np.ndarray:
         """Predict the targets of X.
 

@@ -21,17 +21,6 @@ class Weights(BaseEstimator):
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
 
-    def _commit(self, theta: np.ndarray, widths: tuple[int, ...], resume: bool) -> None:
-        """Make θ the fitted parameters.
-
-        A fit that went on writes into the memory there is, where views that the user
-        holds look; a new one leaves the old memory to whoever still holds it.
-        """
-        if resume and self._owns_views() and self._parameters.flags.writeable:
-            self._parameters[:] = theta
-        else:
-            self._adopt(theta, widths)
-
     def _adopt(self, theta: np.ndarray, widths: tuple[int, ...]) -> None:
         """Take θ as the parameters and make the views of it."""
         self._parameters, self._widths = theta, widths

@@ -8,7 +8,9 @@ asserted too, so that a row goes when a release of scikit-learn makes it untrue.
 import copy
 import pickle
 import re
+import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -406,6 +408,47 @@ def test_failed_call():
     assert (list(theirs.classes_), list(ours.classes_)) == ([False, True], [0, 1, 2])
     assert (theirs.early_stopping, ours.early_stopping) == (False, True)
     ours.predict_proba(X)
+
+
+def while_it_fits(network, action, monkeypatch):
+    """What an action gives, or raises, when the network's fit first prints a line."""
+    outcomes = []
+
+    def write(text):
+        if not outcomes:
+            outcomes.append(None)
+            try:
+                outcomes[0] = action()
+            except Exception as error:
+                outcomes[0] = error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.stdout, "write", write)
+        network.set_params(verbose=True).fit(X, labels > 1)
+    return outcomes[0]
+
+
+def test_fit_within_a_fit(monkeypatch):
+    whole = SMALL["max_iter"] * len(X)
+    for library, outcome in ((neural_network, type(None)), (nnfast, RuntimeError)):
+        network = classifier(library)
+
+        def again(network=network):
+            network.set_params(verbose=False).fit(X, labels > 1)
+
+        assert isinstance(while_it_fits(network, again, monkeypatch), outcome)
+        assert (network.t_ == whole) == (library is nnfast)  # rows seen
+
+
+def test_look_within_a_fit(monkeypatch):
+    for library, new in ((neural_network, True), (nnfast, False)):
+        network = classifier(library).fit(X, labels)
+        before = network.predict_proba(X)
+        look = partial(network.predict_proba, X)
+        meanwhile = while_it_fits(network, look, monkeypatch)
+        assert (meanwhile.shape != before.shape) == new
+        if not new:
+            np.testing.assert_array_equal(meanwhile, before)
 
 
 # ---- what is stored ----

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A fit works on a copy of the estimator and hands over what it learnt at once.
+
+Until then the estimator is as it was, whatever ends the fit and whoever looks at it
+meanwhile: another thread, a signal handler, a callback. One fit of an estimator can be
+at work at a time. A prediction is of one model: of that before such a moment or of that
+after it.
+
+"At once" is one call of C functions by C: CPython runs no signal handler in it, and no
+other thread.
+"""
+
+import operator
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from functools import partial, wraps
+from itertools import compress, filterfalse, repeat
+from typing import Any
+
+_ABSENT = object()
+
+# Lists that go on growing, in the user's sight, when a fit goes on.
+_CURVES = ("loss_curve_", "validation_scores_")
+
+
+class _Fit:
+    """A fit at work. It ends with its last reference, which no exception keeps."""
+
+    __slots__ = ("__weakref__", "thread")
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+
+# By the id of the estimator, which lives as long as its fit does.
+_at_work: dict[int, weakref.ref[_Fit]] = {}
+
+
+def _forget_other_threads() -> None:
+    """In a forked child, where only the thread that forked goes on with its fits."""
+    for key, reference in list(_at_work.items()):
+        fit = reference()
+        if fit is None or fit.thread != threading.get_ident():
+            del _at_work[key]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
+
+
+def apart(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a method that fits: what it is given as self is a copy of the estimator."""
+    incremental = method.__name__ == "partial_fit"
+
+    @wraps(method)
+    def fit(self: Any, *args: Any, **more: Any) -> Any:
+        key, this = id(self), _Fit()
+        # Where it comes to stand among the fits at work, it goes with this one.
+        mine = weakref.ref(this, partial(_at_work.pop, key))
+        try:
+            while (known := _at_work.setdefault(key, mine)) is not mine:
+                _refuse(self, getattr(known(), "thread", None))
+            before = vars(self).copy()
+            copy = _like(self, before)
+            method(copy, *args, **more)
+            resumed = "coefs_" in before and (incremental or copy.warm_start)
+            calls = _changes(self, before, vars(copy), resumed)
+            deque(map(operator.call, calls), maxlen=0)
+        finally:
+            del mine, this  # no call, so that no signal can come in between
+        return self
+
+    return fit
+
+
+def _refuse(estimator: Any, thread: int | None) -> None:
+    """RuntimeError for a fit while another is at work in a thread; None: no longer."""
+    if thread is None:
+        return
+    here = thread == threading.get_ident()
+    raise RuntimeError(
+        f"This {type(estimator).__name__} is being fitted already,"
+        f" {'further up in this thread' if here else 'in another thread'}: an estimator"
+        " can be fitted once at a time. Fit a clone of it, or wait for that fit to end."
+    )
+
+
+def _like(estimator: Any, attributes: dict[str, Any]) -> Any:
+    copy = object.__new__(type(estimator))
+    vars(copy).update(attributes)
+    return copy
+
+
+def _changes(
+    estimator: Any, before: dict[str, Any], after: dict[str, Any], resumed: bool
+) -> list[Callable[[], Any]]:
+    """Calls that make the estimator what its copy has become.
+
+    What the fit has not touched is left alone: parameters may have been set meanwhile.
+    A fit that went on writes into the memory and the lists there are, where views that
+    the user holds look; a new one leaves them to whoever still holds them.
+    """
+    state = vars(estimator)
+    known = map(before.get, after, repeat(_ABSENT))
+    learnt = dict(compress(after.items(), map(operator.is_not, after.values(), known)))
+    calls: list[Callable[[], Any]] = [
+        partial(state.pop, name, None)
+        for name in filterfalse(after.__contains__, before)
+    ]
+    if resumed and estimator._owns_views() and estimator._parameters.flags.writeable:
+        for name in ("_parameters", "_widths", "coefs_", "intercepts_"):
+            learnt.pop(name, None)
+        learnt["_views"] = (*estimator._views,)  # another tuple: see of_one_model
+        theta, learnt_theta = estimator._parameters, after["_parameters"]
+        # NumPy would let other threads run while it copies.
+        calls.append(_assignment(memoryview(theta), memoryview(learnt_theta)))
+    for name in _CURVES if resumed else ():
+        if isinstance(state.get(name), list) and isinstance(learnt.get(name), list):
+            calls.append(_assignment(state[name], learnt.pop(name)))
+    return [*calls, partial(state.update, learnt)]
+
+
+def _assignment(target: Any, values: Any) -> Callable[[], Any]:
+    return partial(operator.setitem, target, slice(None), values)
+
+
+def of_one_model(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a method that predicts: a fit that ends meanwhile does not mix two models.
+
+    Every fit that ends leaves another tuple of views behind. A prediction that finds
+    one is repeated with a copy of the model.
+    """
+
+    @wraps(method)
+    def predict(self: Any, X: Any) -> Any:
+        views = vars(self).get("_views")
+        try:
+            result = method(self, X)
+        except Exception:
+            if vars(self).get("_views") is views:
+                raise
+        else:
+            if vars(self).get("_views") is views:
+                return result
+        return method(_copy_of_one_model(self), X)
+
+    return predict
+
+
+def _copy_of_one_model(estimator: Any) -> Any:
+    while True:
+        state = vars(estimator).copy()
+        copy = _like(estimator, state)
+        if copy._owns_views():
+            copy._adopt(copy._parameters.copy(), copy._widths)
+        if vars(estimator).get("_views") is state.get("_views"):
+            return copy

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A fit changes its estimator once, at its end: until then the estimator is as it was
+for whoever looks at it, a second fit of it is refused, and wherever Ctrl-C comes, the
+model is that before the fit or that after it.
+"""
+
+import itertools
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+import nnfast
+from nnfast import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+rng = np.random.RandomState(0)
+X = rng.normal(size=(40, 3))
+y = rng.randint(0, 3, 40)
+SMALL = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
+BUSY = "This MLPClassifier is being fitted already, "
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+
+
+class Output:
+    """A standard output that runs an action at the first line that is printed to it."""
+
+    def __init__(self, action):
+        self.action, self.outcome = action, None
+
+    def write(self, text):
+        action, self.action = self.action, None
+        if action is not None:
+            self.outcome = outcome_of(action)
+
+    def flush(self):
+        pass
+
+
+def outcome_of(action):
+    """What it returns or raises."""
+    try:
+        return action()
+    except Exception as error:
+        return error
+
+
+def during_a_fit(monkeypatch, model, action, method="fit"):
+    """The outcome of an action in the middle of a fit of the model."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Output(action))
+        getattr(model.set_params(verbose=True), method)(X, y)
+        return sys.stdout.outcome
+
+
+def elsewhere(action):
+    """The same action, in a thread of its own."""
+
+    def call():
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(action).result()
+
+    return call
+
+
+def here(action):
+    return action
+
+
+def new():
+    return MLPClassifier(**SMALL)
+
+
+def fitted():
+    return new().fit(X, y)
+
+
+def state(model):
+    return joblib.hash(vars(model))
+
+
+def bits(model):
+    return b"".join(array.tobytes() for array in (*model.coefs_, *model.intercepts_))
+
+
+# ---- one fit at a time ----
+
+
+@pytest.mark.parametrize("where", [here, elsewhere])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("begin", [new, fitted])
+def test_a_second_fit_of_one_estimator_is_refused(begin, method, where, monkeypatch):
+    model, alone = begin(), begin()
+    during_a_fit(monkeypatch, alone, None)
+    for second in (
+        lambda: model.fit(X, y),
+        lambda: model.partial_fit(X, y, classes=[0, 1, 2]),
+    ):
+        error = during_a_fit(monkeypatch, model, where(second))
+        assert isinstance(error, RuntimeError)
+        place = "further up in this thread" if where is here else "in another thread"
+        assert str(error).startswith(f"{BUSY}{place}: an estimator can be fitted once")
+        assert bits(model) == bits(alone)
+    getattr(model, method)(X, y)  # the fit has ended
+
+
+def test_other_estimators_can_be_fitted_meanwhile(monkeypatch):
+    for where in (here, elsewhere):
+        model, other = new(), new()
+        during_a_fit(monkeypatch, model, where(partial(other.fit, X, y)))
+        assert bits(other) == bits(model) == bits(fitted())
+
+
+def test_a_fit_that_failed_has_ended():
+    """Also while its exception, and with that its frames, is kept."""
+    model = new()
+    kept = outcome_of(lambda: model.fit(X, y[1:]))
+    assert isinstance(kept, ValueError)
+    assert bits(model.fit(X, y)) == bits(fitted())
+
+
+def test_threads_that_all_fit_and_predict_with_one_model():
+    """Each fit happens as a whole or is refused; each prediction is of one model."""
+    rounds, wide = 200, {**SMALL, "hidden_layer_sizes": (100,)}
+    twin, model = (MLPClassifier(**wide).fit(X, y) for _ in range(2))
+    known = {twin.predict_proba(X).tobytes(): 0}
+    done, seen, refused = [], [], []
+
+    def learn(_):
+        try:
+            model.partial_fit(X, y)
+        except RuntimeError as error:
+            refused.append(str(error))
+        else:
+            done.append(1)
+
+    def look(_):
+        seen.append(model.predict_proba(X).tobytes())
+
+    with ThreadPoolExecutor(8) as pool:
+        for action in (learn, look, learn, look):
+            pool.map(action, range(rounds))
+    for _ in done:
+        known[twin.partial_fit(X, y).predict_proba(X).tobytes()] = len(known)
+    assert len(done) + len(refused) == 2 * rounds
+    assert model.t_ == len(X) * (len(done) + wide["max_iter"])
+    assert bits(model) == bits(twin)
+    assert set(seen) <= known.keys()
+    assert all(words.startswith(BUSY) for words in refused)
+
+
+# ---- who looks meanwhile ----
+
+
+@pytest.mark.parametrize("where", [here, elsewhere])
+def test_predictions_meanwhile_are_those_of_the_model_before(where, monkeypatch):
+    look = where(lambda: model.predict_proba(X).tobytes())
+    model = new()
+    assert isinstance(during_a_fit(monkeypatch, model, look), NotFittedError)
+    for method, settings in [
+        ("fit", {"random_state": 1}),
+        ("fit", {"random_state": 1, "hidden_layer_sizes": (7, 2)}),
+        ("fit", {"warm_start": True}),
+        ("partial_fit", {}),
+    ]:
+        model = fitted().set_params(**settings)
+        before = model.predict_proba(X).tobytes()
+        assert during_a_fit(monkeypatch, model, look, method) == before
+        assert model.predict_proba(X).tobytes() != before
+
+
+def test_the_estimator_meanwhile_is_what_it_was(monkeypatch):
+    for model in (new(), fitted(), fitted().set_params(warm_start=True)):
+        model.set_params(random_state=1)
+        before = state(model.set_params(verbose=True))
+        assert during_a_fit(monkeypatch, model, partial(state, model)) == before
+        assert state(model) != before
+
+
+def test_parameters_set_meanwhile_are_for_the_next_fit(monkeypatch):
+    model = new()
+    during_a_fit(monkeypatch, model, lambda: model.set_params(alpha=9.0, max_iter=1))
+    assert (model.alpha, model.max_iter, model.n_iter_) == (9.0, 1, SMALL["max_iter"])
+    assert bits(model) == bits(fitted())
+
+
+def test_parameters_set_meanwhile_stay_when_the_fit_fails(monkeypatch):
+    class Full(Output):
+        def write(self, text):
+            model.set_params(alpha=9.0)
+            raise OSError("no space left")
+
+    model = new().set_params(verbose=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Full(None))
+        with pytest.raises(OSError, match="no space left"):
+            model.fit(X, y)
+    assert vars(model) == vars(new().set_params(verbose=True, alpha=9.0))
+
+
+class Overtaken(MLPClassifier):
+    """One whose prediction is overtaken by something that changes the model."""
+
+    def _outputs(self, X, output=None):
+        outputs = super()._outputs(X, output)
+        action = vars(self).pop("action", None)
+        if action is not None:
+            action()
+        return outputs
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+def test_a_prediction_is_of_one_model(method):
+    """One during which a fit ends is that of the new model, whole."""
+    for change, target in (("fit", y + 10), ("fit", y % 2), ("partial_fit", y)):
+        model = Overtaken(**SMALL).fit(X, y)
+        model.action = partial(getattr(model, change), X, target)
+        overtaken = getattr(model, method)(X)
+        assert "action" not in vars(model)
+        np.testing.assert_array_equal(overtaken, getattr(model, method)(X))
+
+
+def test_a_prediction_that_another_model_makes_impossible_is_of_the_new_one():
+    model = Overtaken(**SMALL).fit(X, y)
+
+    def change():
+        model.fit(X, y % 2)
+        raise IndexError("as a class that is gone would")
+
+    model.action = change
+    assert set(model.predict(X)) <= {0, 1}
+    model.action = lambda: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        model.predict(X)
+
+
+# ---- forks ----
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_is_not_kept_from_fitting_by_a_thread_that_it_lacks(monkeypatch):
+    expected = bits(fitted())
+    model, pids = new(), []
+
+    def fork():
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(60)
+            os._exit(0 if bits(model.fit(X, y)) == expected else 1)
+        pids.append(pid)
+
+    during_a_fit(monkeypatch, model, elsewhere(fork))
+    assert os.waitpid(pids[0], 0)[1] == 0
+
+
+@forks
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_in_the_middle_of_its_fit_is_kept_from_a_second_one(monkeypatch):
+    model, parent, pids = new(), os.getpid(), []
+
+    def fork():
+        pids.append(os.fork())
+        return outcome_of(lambda: model.fit(X, y))
+
+    try:
+        error = during_a_fit(monkeypatch, model, fork)
+        well = isinstance(error, RuntimeError) and bits(model) == bits(fitted())
+    finally:
+        if os.getpid() != parent:
+            os._exit(0 if sys.exc_info()[0] is None and well else 1)
+    assert well
+    assert os.waitpid(pids[0], 0)[1] == 0
+
+
+# ---- Ctrl-C ----
+
+NNFAST = os.path.dirname(nnfast.__file__)
+
+
+def interrupted_at(place, call):
+    """Call with Ctrl-C where so many lines of nnfast have run; False: it has ended.
+
+    In the file that hands over it can come between any two instructions.
+    """
+    count = itertools.count()
+
+    def trace(frame, event, argument):
+        if not frame.f_code.co_filename.startswith(NNFAST):
+            return None
+        frame.f_trace_opcodes = frame.f_code.co_filename.endswith("_apart.py")
+        if event in ("line", "opcode") and next(count) == place:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("fit", {}),
+        ("fit", {"warm_start": True}),
+        ("fit", {"warm_start": True, "early_stopping": True}),
+        ("fit", {"warm_start": True, "solver": "lbfgs"}),
+        ("partial_fit", {}),
+    ],
+)
+def test_ctrl_c_at_every_line_of_a_fit(method, settings):
+    """The model is that before the fit or that after it, and can be fitted again."""
+    settings = {**SMALL, **settings, "max_iter": 2}
+
+    def begin():
+        model = MLPRegressor(**{**settings, "random_state": 1}).fit(X, y)
+        return model.set_params(**settings)
+
+    model = begin()
+    before = state(model)
+    whole = {before, state(getattr(model, method)(X, y))}
+    assert len(whole) == 2
+    seen = set()
+    for place in itertools.count():
+        if seen != {before}:
+            model, seen = begin(), set()
+        stopped = interrupted_at(place, partial(getattr(model, method), X, y))
+        seen.add(state(model))
+        assert seen <= whole, place
+        if not stopped:
+            break
+    assert seen == whole - {before}
+    assert place > 100
