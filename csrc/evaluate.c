@@ -54,7 +54,7 @@ nnf_gradient(const struct nnf_net *net, const struct nnf_kernels *kernels,
     struct evaluation evaluation;
     struct nnf_crew *crew = &evaluation.crew;
     struct arena arena = {.base = workspace};
-    double loss, squares, weight;
+    double loss, weight;
     bool done;
 
     plan_evaluation(&evaluation, net, kernels, data, alpha, n_threads, &arena);
@@ -65,8 +65,9 @@ nnf_gradient(const struct nnf_net *net, const struct nnf_kernels *kernels,
     done =
         nnf_batch_gradient(&evaluation.plan, crew, &batch, parameters, gradient, &loss);
     if (done) {
-        squares = nnf_optim_finish(&evaluation.optim, &evaluation.plan, crew, alpha,
-                                   weight, parameters, gradient);
+        double squares = nnf_optim_finish(&evaluation.optim, &evaluation.plan, crew,
+                                          alpha, weight, parameters, gradient);
+
         *objective =
             loss * nnf_loss_factor(net) / weight + 0.5 * alpha * squares / weight;
     }

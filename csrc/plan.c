@@ -38,6 +38,7 @@ choose_tile(struct nnf_plan *plan, size_t rows)
     for (size_t l = plan->sparse; l <= net->n_layers; l++) {
         row_bytes += 2 * net->widths[l] * plan->kernels->real_size;
     }
+    /* NOLINTNEXTLINE(*-core.DivideZero): a network has a layer, and that has units */
     most = max_size(LEAST_ROWS, min_size(MOST_ROWS, TILE_BYTES / row_bytes));
     rows = max_size(rows, 1);
     n_tiles = ceil_div(rows, most);

@@ -114,13 +114,14 @@ judge(struct nnf_scoring *scoring, const struct nnf_plan *plan, size_t row,
 {
     const struct nnf_data *data = scoring->data;
     size_t h = n_outputs(plan);
-    const void *targets = data->targets == NULL ? NULL
-                                                : at_const(data->targets, row * h,
-                                                           plan->kernels->real_size);
+    const void *targets;
 
+    if (data->targets == NULL) { /* labels, of which there is the accuracy only */
+        return right_class(plan, outputs, data->labels[row]);
+    }
+    targets = at_const(data->targets, row * h, plan->kernels->real_size);
     if (scoring->score == NNF_ACCURACY) {
-        return targets == NULL ? right_class(plan, outputs, data->labels[row])
-                               : right_labels(plan, outputs, targets);
+        return right_labels(plan, outputs, targets);
     }
     for (size_t c = 0; c < h; c++) {
         double output = value_at(plan, outputs, c);

@@ -59,7 +59,7 @@ dropout(size_t d, size_t n, size_t row, const uint32_t key[2], double rate,
 
     for (size_t unit = 0; unit < d; unit += 2) {
         for (size_t j = 0; j < n; j += LANES) {
-            vec_word rows, pair = (vec_word){0} + (uint32_t)(unit / 2);
+            vec_word rows = {0}, pair = rows + (uint32_t)(unit / 2);
 
             for (int i = 0; i < LANES; i++) {
                 rows[i] = (uint32_t)(row + j) + (uint32_t)i;

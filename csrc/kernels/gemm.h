@@ -81,7 +81,7 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
 
     UNROLL
     for (int i = 0; i < mr; i++) {
-        vec start = bias == NULL ? (vec){0} : splat(bias[i]);
+        vec start = bias == NULL ? splat(0) : splat(bias[i]);
 
         UNROLL
         for (int j = 0; j < nv; j++) {

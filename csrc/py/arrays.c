@@ -84,9 +84,10 @@ refuse(PyObject *kind, const struct array_demand *demand, PyArrayObject *array,
        const char *flaw)
 {
     PyObject *shape = PyObject_GetAttrString((PyObject *)array, "shape");
-    char expected[64];
 
     if (shape != NULL) {
+        char expected[64];
+
         write_shape(demand, expected, sizeof expected);
         PyErr_Format(kind,
                      "%s must be a C-contiguous%s %s array of shape %s, got %s%s%S of "
