@@ -10,6 +10,7 @@
 #define NNF_KERNELS_DENSE_H
 
 #include "../kernels.h"
+#include "blocks.h"
 #include "gemm.h"
 
 static void
@@ -17,6 +18,7 @@ dense_forward(size_t d, size_t h, size_t n, const void *weights, const void *bia
               const void *input, void *output, size_t stride,
               const struct nnf_activation_kernels *activation, void *slope)
 {
+    bool at_once = activation->forward == relu_forward && slope == NULL;
     const struct gemm g = {
         .m = h,
         .k = d,
@@ -29,11 +31,14 @@ dense_forward(size_t d, size_t h, size_t n, const void *weights, const void *bia
         .c = output,
         .c_stride = stride,
         .bias = biases,
-        .start = GEMM_BIAS,
+        .end = at_once ? GEMM_RELU : GEMM_STORE,
     };
 
     for (size_t j = 0, next; j < n; j = next) {
         next = gemm_strip(&g, j, n);
+        if (at_once) {
+            continue;
+        }
         if (slope != NULL) {
             activation->forward_slope(h, next - j, (real *)output + j,
                                       (real *)slope + j, stride);
@@ -49,6 +54,7 @@ dense_backward(size_t d, size_t h, size_t n, const void *weights, const void *de
                const void *input, void *delta_in, size_t stride,
                const struct nnf_activation_kernels *below)
 {
+    bool at_once = below->backward == relu_backward && input != NULL;
     const struct gemm g = {
         .m = d,
         .k = h,
@@ -60,12 +66,13 @@ dense_backward(size_t d, size_t h, size_t n, const void *weights, const void *de
         .b_vector = LANES,
         .c = delta_in,
         .c_stride = stride,
-        .start = input == NULL ? GEMM_MULTIPLY : GEMM_ZERO,
+        .end = input == NULL ? GEMM_MULTIPLY : at_once ? GEMM_RELU_SLOPE : GEMM_STORE,
+        .beside = input,
     };
 
     for (size_t j = 0, next; j < n; j = next) {
         next = gemm_strip(&g, j, n);
-        if (input != NULL) {
+        if (input != NULL && !at_once) {
             below->backward(d, next - j, (const real *)input + j, (real *)delta_in + j,
                             stride);
         }

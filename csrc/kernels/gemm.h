@@ -2,7 +2,7 @@
  *
  * One micro-kernel for every matrix product:
  *
- *     C[i][j] = start + sum over p of A(i, p) · B[p][j]
+ *     C[i][j] = end of (bias(i) + sum over p of A(i, p) · B[p][j])
  *
  * A is read one scalar at a time and broadcast, B by vectors along j, and a tile of
  * MR × NV accumulators stays in registers. The sum over p runs in order for every
@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 
+#include "activations.h"
 #include "vector.h"
 
 #if defined(__AVX512F__) || defined(__aarch64__)
@@ -27,11 +28,14 @@
 #define MAX_NV (MANY_REGISTERS ? 4 : 3)
 #define MAX_MR (MANY_REGISTERS ? 8 : 6)
 
-enum gemm_start {
-    GEMM_ZERO,     /* C := AB */
-    GEMM_BIAS,     /* C := bias(i) + AB */
-    GEMM_MULTIPLY, /* C := C · AB, element by element */
-    GEMM_ADD,      /* C := C + AB */
+/* What becomes of the sum, element by element, while it is in registers: what takes a
+ * few instructions, as the activation that most networks have. */
+enum gemm_end {
+    GEMM_STORE,      /* C := AB */
+    GEMM_ADD,        /* C := C + AB */
+    GEMM_MULTIPLY,   /* C := C · AB */
+    GEMM_RELU,       /* C := relu of AB */
+    GEMM_RELU_SLOPE, /* C := AB · slope of relu where it gave `beside` */
 };
 
 struct gemm {
@@ -43,8 +47,9 @@ struct gemm {
     size_t b_vector; /* from one vector of a row to the next: LANES in a matrix of rows */
     real *c;
     size_t c_stride;
-    const real *bias; /* read with GEMM_BIAS */
-    enum gemm_start start;
+    const real *bias; /* of C's rows; null: none */
+    enum gemm_end end;
+    const real *beside; /* laid out as C */
 };
 
 /* Rows of accumulators that fit the registers beside nv vectors of B. */
@@ -106,31 +111,43 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
         a += a_step;
         b += b_stride;
     }
-    if (g->start == GEMM_MULTIPLY) {
-        UNROLL
-        for (int i = 0; i < mr; i++) {
-            UNROLL
-            for (int j = 0; j < nv; j++) {
-                sum[i][j] *= load(c + (size_t)i * c_stride + j * LANES);
-            }
-        }
+    /* Each end is written out, for in a loop common to all the compiler would keep the
+     * sums in memory; and hides where the next row is, for the compiler would compute
+     * the addresses of all of them ahead of the branches, and run out of registers. */
+#define EACH_SUM(rows, statement)                                                      \
+    {                                                                                  \
+        real *row = (real *)(rows);                                                    \
+                                                                                       \
+        UNROLL                                                                         \
+        for (int i = 0; i < mr; i++) {                                                 \
+            UNROLL                                                                     \
+            for (int j = 0; j < nv; j++) {                                             \
+                vec *s = &sum[i][j];                                                   \
+                real *p = row + j * LANES;                                             \
+                statement;                                                             \
+            }                                                                          \
+            row += c_stride;                                                           \
+            __asm__("" : "+r"(row));                                                   \
+        }                                                                              \
     }
-    else if (g->start == GEMM_ADD) {
-        UNROLL
-        for (int i = 0; i < mr; i++) {
-            UNROLL
-            for (int j = 0; j < nv; j++) {
-                sum[i][j] += load_u(c + (size_t)i * c_stride + j * LANES);
-            }
-        }
+    if (g->end == GEMM_RELU) {
+        vec slope;
+
+        EACH_SUM(c, store(p, relu_value(*s, &slope)))
     }
-    UNROLL
-    for (int i = 0; i < mr; i++) {
-        UNROLL
-        for (int j = 0; j < nv; j++) {
-            store_u(c + (size_t)i * c_stride + j * LANES, sum[i][j]);
-        }
+    else if (g->end == GEMM_RELU_SLOPE) {
+        EACH_SUM(g->beside + (c - g->c), *s *= relu_slope(load(p)))
     }
+    else if (g->end == GEMM_MULTIPLY) {
+        EACH_SUM(c, *s *= load(p))
+    }
+    else if (g->end == GEMM_ADD) {
+        EACH_SUM(c, *s += load_u(p))
+    }
+    if (g->end != GEMM_RELU) {
+        EACH_SUM(c, store_u(p, *s))
+    }
+#undef EACH_SUM
 }
 
 typedef void gemm_tile_function(const struct gemm *g, const real *a, const real *b,
@@ -197,7 +214,7 @@ gemm_columns(const struct gemm *g, size_t j, size_t nv)
 
         gemm_tiles[nv - 1][mr - 1](g, g->a + i * g->a_row, g->b + j,
                                    g->c + i * g->c_stride + j,
-                                   g->start == GEMM_BIAS ? g->bias + i : NULL);
+                                   g->bias == NULL ? NULL : g->bias + i);
         i += mr;
     }
 }

@@ -150,7 +150,7 @@ gradient_panel(size_t first, size_t last, size_t nv, size_t columns,
         product.c_stride = nv * LANES;
     }
     else if (accumulate) {
-        product.start = GEMM_ADD;
+        product.end = GEMM_ADD;
     }
     for (size_t i = first, mr; i < last; i += mr) {
         size_t blocks = (last - i + most - 1) / most;
