@@ -153,7 +153,7 @@ struct gradient_task {
     bool accumulate;
 };
 
-/* The weights of sparse inputs, by columns: every row may touch any of their rows. */
+/* The layer of sparse inputs, by columns: every row may touch any row of weights. */
 static void
 work_on_sparse_gradient(void *context, const struct nnf_part *part)
 {
@@ -204,7 +204,7 @@ run_gradient(struct gradient_task *task)
         if (!run_sparse_gradient(task)) {
             return false;
         }
-        task->begin = plan->layers[0].biases;
+        task->begin = plan->layers[0].biases + plan->layers[0].out;
     }
     n_workers =
         nnf_crew_workers(task->crew, (double)(size - task->begin) * (double)task->n);
@@ -284,7 +284,7 @@ nnf_batch_plan_resident(const struct nnf_plan *plan, size_t n, struct arena *are
 {
     const struct nnf_net *net = plan->net;
     size_t n_tiles = nnf_plan_tiles(plan, n), size = plan->kernels->real_size;
-    size_t width = plan->sparse ? 0 : net->widths[0];
+    size_t width = plan->sparse ? 0 : net->widths[0] + 1;
     size_t outputs = net->widths[net->n_layers];
     struct nnf_tile *tiles = arena_take(arena, n_tiles, sizeof(struct nnf_tile));
     size_t stride = plan->stride * size;

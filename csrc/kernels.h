@@ -106,20 +106,18 @@ struct nnf_kernels {
     /* by_sample := n samples of by_unit. */
     void (*turn_delta)(size_t h, size_t n, const struct nnf_delta *delta,
                        size_t stride);
-    /* Rows [first, last) of W's gradient (d × h): input · deltaᵀ, summed over n
-     * samples (any n); added to what is there when accumulate is set. */
+    /* Rows [first, last) of the gradient of W, and below it of b (d + 1 rows of h):
+     * input · deltaᵀ, summed over n samples (any n), where the last row of input is
+     * 1; added to what is there when accumulate is set. */
     void (*weight_gradient)(size_t first, size_t last, size_t h, size_t n,
                             const void *input, const struct nnf_delta *delta,
                             size_t stride, void *gradient, bool accumulate);
-    /* Entries [first, last) of the bias gradient: delta summed over n samples. */
-    void (*bias_gradient)(size_t first, size_t last, size_t n, const void *delta,
-                          size_t stride, void *gradient, bool accumulate);
 
     /* For one sparse row x of d columns; an entry in a column beyond them is skipped.
      * z (h) := Wᵀ x + b. */
     void (*sparse_forward)(size_t d, size_t h, const struct nnf_entries *x,
                            const void *weights, const void *biases, void *z);
-    /* Columns [first, last) of W's gradient += x deltaᵀ. */
+    /* Columns [first, last) of the gradients of W and b += (x, 1) deltaᵀ. */
     void (*sparse_gradient)(size_t d, size_t h, const struct nnf_entries *x,
                             const void *delta, size_t first, size_t last,
                             void *gradient);

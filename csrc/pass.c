@@ -5,6 +5,16 @@
 #include "rng.h"
 #include "sparse.h"
 
+/* The row of ones below the d units of a tile, by which gradients of biases are like
+ * those of weights. */
+static void
+add_ones(const struct nnf_plan *plan, const struct nnf_span *span, size_t d, void *tile)
+{
+    void *ones = at(tile, d * plan->stride, plan->kernels->real_size);
+
+    plan->kernels->load_weights(span->n, NULL, NULL, nnf_span_part(plan, span, ones));
+}
+
 /* Count one layer's product over the span; that of sparse inputs counts itself. */
 static bool
 goes_on(const struct nnf_plan *plan, const struct nnf_span *span,
@@ -34,6 +44,9 @@ nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span)
         kernels->load_rows(rows.n, d, at_const(data->inputs, rows.first * d, size),
                            rows.order, nnf_span_part(plan, span, tile->input),
                            plan->stride);
+    }
+    if (tile->input != NULL && tile->targets != NULL) {
+        add_ones(plan, span, d, tile->input);
     }
     if (tile->targets != NULL) {
         void *targets = nnf_span_part(plan, span, tile->targets);
@@ -102,6 +115,9 @@ nnf_pass_forward(const struct nnf_plan *plan, const void *parameters,
         }
         if (dropout != NULL && layer->dropout > 0) {
             drop_units(plan, l, span, dropout);
+        }
+        if (dropout != NULL && l + 1 < plan->net->n_layers) {
+            add_ones(plan, span, layer->out, layer->output);
         }
         if (!goes_on(plan, span, layer)) {
             return false;
@@ -211,15 +227,11 @@ nnf_pass_gradient(const struct nnf_plan *plan, const struct nnf_span *span,
         const struct nnf_delta delta = delta_of(plan, layer, 0);
         size_t first, last;
 
-        clip(begin, end, layer->weights, layer->in * layer->out, &first, &last);
+        clip(begin, end, layer->weights, (layer->in + 1) * layer->out, &first, &last);
         kernels->weight_gradient(
             ceil_div(first, layer->out), ceil_div(last, layer->out), layer->out,
             nnf_span_rows(span).n, input, &delta, plan->stride,
             at(gradient, layer->weights, kernels->real_size), accumulate);
-        clip(begin, end, layer->biases, layer->out, &first, &last);
-        kernels->bias_gradient(first, last, span->n, layer->delta, plan->stride,
-                               at(gradient, layer->biases, kernels->real_size),
-                               accumulate);
         input = layer->output;
     }
     return !nnf_crew_stopped(span->crew, span->worker,

@@ -90,7 +90,7 @@ begin(struct nnf_plan *plan, const struct nnf_net *net,
                                            kernels->real_size);
     }
     else {
-        plan->tile.input = take_tile(plan, net->widths[0], arena);
+        plan->tile.input = take_tile(plan, net->widths[0] + 1, arena);
     }
 }
 
@@ -116,7 +116,7 @@ layer_of(const struct nnf_plan *plan, size_t l, size_t *offset)
 static bool
 products_pay(const struct nnf_plan *plan, const struct nnf_layer *layer, size_t outputs)
 {
-    double n = (double)plan->tile_rows, d = (double)layer->in;
+    double n = (double)plan->tile_rows, d = (double)layer->in + 1;
     double lanes = (double)plan->kernels->lanes;
 
     return (d + TURN_LENGTH) * lanes * n <
@@ -149,7 +149,7 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
         struct nnf_layer layer = layer_of(plan, l, &offset);
         bool hidden = l + 1 < net->n_layers;
 
-        layer.output = take_tile(plan, layer.out, arena);
+        layer.output = take_tile(plan, layer.out + 1, arena);
         layer.delta = take_tile(plan, layer.out, arena);
         layer.vectors = product_vectors(plan, &layer);
         layer.turned = take_tile(plan, layer.vectors * kernels->lanes, arena);

@@ -15,7 +15,8 @@ struct nnf_layer {
     size_t in, out;
     size_t weights, biases; /* where they begin in θ */
     const struct nnf_activation_kernels *activation;
-    void *output; /* tile: after activation and dropout */
+    void *output; /* tile: after activation and dropout; for training a row of ones
+                     follows it */
     void *delta;  /* tile: derivative of the loss by the output before activation */
     void *turned; /* the same by sample: see struct nnf_delta */
     size_t vectors;
@@ -55,7 +56,8 @@ nnf_rows_part(const struct nnf_rows *rows, size_t skip, size_t n)
 /* A tile's samples, and what they are learnt from. */
 struct nnf_tile {
     struct nnf_rows rows;
-    void *input;   /* widths[0] × stride; null where they are sparse */
+    void *input;   /* widths[0] × stride, for training a row of ones after it; null
+                      where they are sparse */
     void *targets; /* outputs × stride */
     void *weights; /* stride; zero beyond the last sample */
 };

@@ -78,7 +78,7 @@ nnf_sparse_backward(const struct nnf_plan *plan, const struct nnf_span *span)
                               sample_at(plan, span->first));
 }
 
-/* Columns [first, last) of a matrix with d rows of h reals. False: stopped. */
+/* Columns [first, last) of the weights' and the biases' rows. False: stopped. */
 static bool
 clear_columns(const struct nnf_plan *plan, const struct nnf_span *span, size_t first,
               size_t last, void *gradient)
@@ -86,7 +86,7 @@ clear_columns(const struct nnf_plan *plan, const struct nnf_span *span, size_t f
     const struct nnf_layer *layer = &plan->layers[0];
     size_t size = plan->kernels->real_size;
 
-    for (size_t c = 0; c < layer->in; c++) {
+    for (size_t c = 0; c <= layer->in; c++) {
         memset(at(gradient, c * layer->out + first, size), 0, (last - first) * size);
         if (nnf_crew_stopped(span->crew, span->worker, (double)(last - first))) {
             return false;

@@ -5,7 +5,7 @@
  * between them and the tiles, where samples are on the lanes.
  *
  *     forward   z_i (h)        = b + sum over the row's entries (c, x) of x · W_c
- *     gradient  of W_c (h)    += x · delta_i, rows i in order
+ *     gradient  of W_c (h)    += x · delta_i, of b += delta_i, rows i in order
  */
 #ifndef NNF_SPARSE_H
 #define NNF_SPARSE_H
@@ -19,9 +19,9 @@ bool nnf_sparse_forward(const struct nnf_plan *plan, const void *parameters,
 /* The first layer's delta, sample-major, for nnf_sparse_gradient. */
 void nnf_sparse_backward(const struct nnf_plan *plan, const struct nnf_span *span);
 
-/* Columns [first, last) of the gradient of the first layer's weights, summed over the
- * span, which is the whole tile; added to what is there when accumulate is set. False:
- * stopped. */
+/* Columns [first, last) of the gradient of the first layer's weights and biases, summed
+ * over the span, which is the whole tile; added to what is there when accumulate is
+ * set. False: stopped. */
 bool nnf_sparse_gradient(const struct nnf_plan *plan, const struct nnf_span *span,
                          size_t first, size_t last, void *gradient, bool accumulate);
 

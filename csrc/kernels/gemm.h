@@ -8,7 +8,8 @@
  * MR × NV accumulators stays in registers. The sum over p runs in order for every
  * element, so its bits depend neither on the tile it falls into nor on its neighbours.
  * Two- and one-vector tiles are slow (a broadcast feeds too few products), so columns
- * are cut into threes and fours, and rows into nearly equal blocks.
+ * are cut into threes and fours, and rows into nearly equal blocks. Where there are but
+ * few rows, panels are wide: additions to one sum have to wait for each other.
  */
 #ifndef NNF_KERNELS_GEMM_H
 #define NNF_KERNELS_GEMM_H
@@ -25,8 +26,10 @@
 #endif
 
 #define STRIP_BYTES ((size_t)8 * 1024)
-#define MAX_NV (MANY_REGISTERS ? 4 : 3)
+#define MAX_NV 8
 #define MAX_MR (MANY_REGISTERS ? 8 : 6)
+#define WIDE_MR (MANY_REGISTERS ? 3 : 1)
+#define MAX_TILE 24 /* vectors */
 
 /* What becomes of the sum, element by element, while it is in registers: what takes a
  * few instructions, as the activation that most networks have. */
@@ -57,15 +60,18 @@ ALWAYS_INLINE size_t
 gemm_rows(size_t nv)
 {
     static const unsigned char rows[] = {0, MAX_MR, MANY_REGISTERS ? 8 : 6,
-                                         MANY_REGISTERS ? 8 : 4, 6};
+                                         MANY_REGISTERS ? 8 : 4, 6, 0, 0, 0, WIDE_MR};
 
     return rows[nv];
 }
 
-/* Vectors of the next panel when that many are left. */
+/* Vectors of the next panel of m rows when that many are left. */
 ALWAYS_INLINE size_t
-gemm_panel(size_t left)
+gemm_panel(size_t m, size_t left)
 {
+    if (m <= WIDE_MR && left >= MAX_NV) {
+        return MAX_NV;
+    }
     if (!MANY_REGISTERS) {
         return left == 1 ? 1 : left % 2 == 1 ? 3 : 2;
     }
@@ -185,7 +191,10 @@ TILE(8, 3)
 TILES(4)
 TILE(5, 4)
 TILE(6, 4)
+TILE(2, 8)
+TILE(3, 8)
 #endif
+TILE(1, 8)
 
 /* [nv - 1][mr - 1] */
 static gemm_tile_function *const gemm_tiles[MAX_NV][MAX_MR] = {
@@ -194,10 +203,12 @@ static gemm_tile_function *const gemm_tiles[MAX_NV][MAX_MR] = {
     {gemm_1x2, gemm_2x2, gemm_3x2, gemm_4x2, gemm_5x2, gemm_6x2, gemm_7x2, gemm_8x2},
     {gemm_1x3, gemm_2x3, gemm_3x3, gemm_4x3, gemm_5x3, gemm_6x3, gemm_7x3, gemm_8x3},
     {gemm_1x4, gemm_2x4, gemm_3x4, gemm_4x4, gemm_5x4, gemm_6x4},
+    [MAX_NV - 1] = {gemm_1x8, gemm_2x8, gemm_3x8},
 #else
     {gemm_1x1, gemm_2x1, gemm_3x1, gemm_4x1, gemm_5x1, gemm_6x1},
     {gemm_1x2, gemm_2x2, gemm_3x2, gemm_4x2, gemm_5x2, gemm_6x2},
     {gemm_1x3, gemm_2x3, gemm_3x3, gemm_4x3},
+    [MAX_NV - 1] = {gemm_1x8},
 #endif
 };
 
@@ -227,7 +238,7 @@ gemm_strip(const struct gemm *g, size_t j, size_t n)
     size_t bytes = 0;
 
     do {
-        size_t nv = gemm_panel((n - j) / LANES);
+        size_t nv = gemm_panel(g->m, (n - j) / LANES);
 
         gemm_columns(g, j, nv);
         j += nv * LANES;

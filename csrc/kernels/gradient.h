@@ -2,8 +2,9 @@
  *
  * The gradients of a dense layer: sums over samples, which lie on the lanes.
  *
- *     of W (d × h) = input deltaᵀ, of b (h) = delta 1
+ *     of W (d × h) and b (h), as one matrix of d + 1 rows = input deltaᵀ
  *
+ * where below its d rows input has one of ones, whose weights are the biases.
  * Most outputs go through the product of gemm.h: its vectors then run along outputs, so
  * delta is first turned into column blocks, [outputs / LANES][samples][LANES]. Where
  * a block would be mostly padding, sums are taken lane by lane first and then along the
@@ -16,17 +17,18 @@
 #include "gemm.h"
 #include "shuffles.h"
 
-/* Sums along the lanes in tiles of DOT_ROWS × DOT_COLUMNS products. */
-#define DOT_ROWS (MANY_REGISTERS ? 4 : 3)
+/* Sums along the lanes in tiles of rows × columns products: as many as the registers
+ * hold, and as end together in vectors. */
+#define DOT_ROWS (MANY_REGISTERS ? 16 : 8)
 #define DOT_COLUMNS (MANY_REGISTERS ? 4 : 3)
-#define DOT_BLOCKS ((DOT_ROWS * DOT_COLUMNS + LANES - 1) / LANES)
+#define MAX_DOT_BLOCKS ((20 + LANES - 1) / LANES)
 
 ALWAYS_INLINE void
 dot_tile(const int rows, const int columns, size_t n, const real *x, const real *y,
          size_t stride, real *c, size_t c_stride, bool accumulate)
 {
-    vec sum[DOT_BLOCKS * LANES] = {{0}};
-    real total[DOT_BLOCKS * LANES];
+    vec sum[MAX_DOT_BLOCKS * LANES] = {{0}};
+    real total[MAX_DOT_BLOCKS * LANES];
 
     NO_UNROLL
     for (size_t j = 0; j < n; j += LANES) {
@@ -66,38 +68,55 @@ typedef void dot_function(size_t n, const real *x, const real *y, size_t stride,
         dot_tile(rows, columns, n, x, y, stride, c, c_stride, accumulate);             \
     }
 
-DOT(1, 1)
-DOT(1, 2)
-DOT(1, 3)
-DOT(2, 1)
-DOT(2, 2)
-DOT(2, 3)
-DOT(3, 1)
-DOT(3, 2)
-DOT(3, 3)
+/* clang-format off */
+#define EACH_DOT(f, columns) f(1, columns) f(2, columns) f(3, columns)
+#define DOT_NAME(rows, columns) [rows] = dot_##rows##x##columns,
+
 #if MANY_REGISTERS
-DOT(1, 4)
-DOT(2, 4)
-DOT(3, 4)
-DOT(4, 1)
-DOT(4, 2)
-DOT(4, 3)
-DOT(4, 4)
+#define EACH_DOT_1(f) EACH_DOT(f, 1) f(4, 1) f(5, 1) f(8, 1) f(16, 1)
+#define EACH_DOT_2(f) EACH_DOT(f, 2) f(4, 2) f(5, 2) f(8, 2)
+#define EACH_DOT_3(f) EACH_DOT(f, 3) f(4, 3) f(5, 3)
+#define EACH_DOT_4(f) EACH_DOT(f, 4) f(4, 4) f(5, 4)
+#else
+#define EACH_DOT_1(f) EACH_DOT(f, 1) f(4, 1) f(5, 1) f(8, 1)
+#define EACH_DOT_2(f) EACH_DOT(f, 2) f(4, 2) f(5, 2)
+#define EACH_DOT_3(f) EACH_DOT(f, 3)
+#define EACH_DOT_4(f)
 #endif
 
-/* [rows - 1][columns - 1] */
-static dot_function *const dot_tiles[DOT_ROWS][DOT_COLUMNS] = {
+EACH_DOT_1(DOT)
+EACH_DOT_2(DOT)
+EACH_DOT_3(DOT)
+EACH_DOT_4(DOT)
+
+/* [columns][rows] */
+static dot_function *const dot_tiles[DOT_COLUMNS + 1][DOT_ROWS + 1] = {
+    [1] = {EACH_DOT_1(DOT_NAME)},
+    [2] = {EACH_DOT_2(DOT_NAME)},
+    [3] = {EACH_DOT_3(DOT_NAME)},
 #if MANY_REGISTERS
-    {dot_1x1, dot_1x2, dot_1x3, dot_1x4},
-    {dot_2x1, dot_2x2, dot_2x3, dot_2x4},
-    {dot_3x1, dot_3x2, dot_3x3, dot_3x4},
-    {dot_4x1, dot_4x2, dot_4x3, dot_4x4},
-#else
-    {dot_1x1, dot_1x2, dot_1x3},
-    {dot_2x1, dot_2x2, dot_2x3},
-    {dot_3x1, dot_3x2, dot_3x3},
+    [4] = {EACH_DOT_4(DOT_NAME)},
 #endif
 };
+/* clang-format on */
+
+/* Rows of the next tile when that many are left. */
+ALWAYS_INLINE size_t
+dot_rows(size_t left, size_t columns)
+{
+    static const unsigned char most[] = {0, DOT_ROWS, DOT_ROWS / 2, 5, 5};
+    size_t rows;
+
+    if (!MANY_REGISTERS && columns == 3) {
+        return left < 3 ? left : 3;
+    }
+    for (rows = most[columns]; rows > 5; rows /= 2) {
+        if (left >= rows) {
+            return rows;
+        }
+    }
+    return left <= 5 ? left : left == 6 ? 3 : 4;
+}
 
 /* Columns [column, h) of rows [first, last). */
 static void
@@ -105,15 +124,12 @@ gradient_by_lanes(size_t first, size_t last, size_t column, size_t h, size_t n,
                   const real *input, const real *delta, size_t stride, real *gradient,
                   bool accumulate)
 {
-    for (size_t i = first; i < last; i += DOT_ROWS) {
-        size_t rows = last - i < DOT_ROWS ? last - i : DOT_ROWS;
-
-        for (size_t j = column; j < h; j += DOT_COLUMNS) {
-            size_t columns = h - j < DOT_COLUMNS ? h - j : DOT_COLUMNS;
-
-            dot_tiles[rows - 1][columns - 1](n, input + i * stride, delta + j * stride,
-                                             stride, gradient + i * h + j, h,
-                                             accumulate);
+    for (size_t j = column, columns; j < h; j += columns) {
+        columns = h - j < DOT_COLUMNS ? h - j : DOT_COLUMNS;
+        for (size_t i = first, rows; i < last; i += rows) {
+            rows = dot_rows(last - i, columns);
+            dot_tiles[columns][rows](n, input + i * stride, delta + j * stride, stride,
+                                     gradient + i * h + j, h, accumulate);
         }
     }
 }
@@ -144,7 +160,7 @@ gradient_panel(size_t first, size_t last, size_t nv, size_t columns,
     bool partial = columns < nv * LANES;
     size_t most = gemm_rows(nv);
     struct gemm product = *g;
-    vec tile[MAX_MR * MAX_NV];
+    vec tile[MAX_TILE];
 
     if (partial) {
         product.c_stride = nv * LANES;
@@ -192,7 +208,7 @@ weight_gradient(size_t first, size_t last, size_t h, size_t n, const void *input
     for (size_t v = 0, nv; v < delta->vectors; v += nv) {
         size_t left = h - v * LANES;
 
-        nv = gemm_panel(delta->vectors - v);
+        nv = gemm_panel(last - first, delta->vectors - v);
         gradient_panel(first, last, nv, left < nv * LANES ? left : nv * LANES, &g,
                        g.b + v * g.b_vector, (real *)gradient + v * LANES, accumulate);
     }
@@ -222,38 +238,6 @@ turn_delta(size_t h, size_t n, const struct nnf_delta *delta, size_t stride)
             for (size_t i = 0; i < LANES; i++) {
                 store(to + (j + i) * LANES, block[i]);
             }
-        }
-    }
-}
-
-static void
-bias_gradient(size_t first, size_t last, size_t n, const void *delta, size_t stride,
-              void *gradient, bool accumulate)
-{
-    real *b = gradient;
-
-    for (size_t i = first; i < last; i += LANES) {
-        const real *row = (const real *)delta + i * stride;
-        size_t rows = last - i < LANES ? last - i : LANES;
-        vec sum[LANES] = {{0}};
-        real total[LANES];
-
-        for (size_t r = 0; r < rows; r++, row += stride) {
-            vec a = {0}, c = {0};
-            size_t j = 0;
-
-            for (; j + 2 * LANES <= n; j += 2 * LANES) {
-                a += load(row + j);
-                c += load(row + j + LANES);
-            }
-            if (j < n) {
-                a += load(row + j);
-            }
-            sum[r] = a + c;
-        }
-        store_u(total, sum_lanes(sum));
-        for (size_t r = 0; r < rows; r++) {
-            b[i + r] = accumulate ? b[i + r] + total[r] : total[r];
         }
     }
 }

@@ -58,7 +58,6 @@ const struct nnf_kernels TABLE = {
     .dense_backward = dense_backward,
     .turn_delta = turn_delta,
     .weight_gradient = weight_gradient,
-    .bias_gradient = bias_gradient,
     .sparse_forward = sparse_forward,
     .sparse_gradient = sparse_gradient,
 

@@ -89,8 +89,11 @@ load_weights(size_t n, const void *weights, const size_t *order, void *tile)
     const real *from = weights;
     real *to = tile;
 
-    for (size_t j = 0; j < n; j++) {
-        to[j] = from == NULL ? 1 : from[row_number(order, n, j)];
+    for (size_t j = 0; from == NULL && j < n; j += LANES) {
+        store(to + j, splat(1));
+    }
+    for (size_t j = 0; from != NULL && j < n; j++) {
+        to[j] = from[row_number(order, n, j)];
     }
     for (size_t j = n; j % LANES != 0; j++) {
         to[j] = 0;

@@ -77,29 +77,38 @@ sparse_forward(size_t d, size_t h, const struct nnf_entries *x, const void *weig
     }
 }
 
+/* Entries [first, last) of to += x · from. */
+ALWAYS_INLINE void
+add_multiple(real x, const real *from, size_t first, size_t last, real *to)
+{
+    size_t j = first;
+
+    for (; j + LANES <= last; j += LANES) {
+        store_u(to + j, load_u(to + j) + x * load_u(from + j));
+    }
+    if (j < last) {
+        vec sum = load_up_to(to + j, last - j);
+
+        sum += x * load_up_to(from + j, last - j);
+        store_up_to(to + j, sum, last - j);
+    }
+}
+
 static void
 sparse_gradient(size_t d, size_t h, const struct nnf_entries *x, const void *delta,
                 size_t first, size_t last, void *gradient)
 {
-    const real *values = x->values, *from = delta;
+    const real *values = x->values;
+    real *g = gradient;
 
     for (size_t k = 0; k < x->count; k++) {
-        size_t column = (size_t)x->columns[k], j = first;
-        real *to = (real *)gradient + column * h;
+        size_t column = (size_t)x->columns[k];
 
-        if (column >= d) {
-            continue;
-        }
-        for (; j + LANES <= last; j += LANES) {
-            store_u(to + j, load_u(to + j) + values[k] * load_u(from + j));
-        }
-        if (j < last) {
-            vec sum = load_up_to(to + j, last - j);
-
-            sum += values[k] * load_up_to(from + j, last - j);
-            store_up_to(to + j, sum, last - j);
+        if (column < d) {
+            add_multiple(values[k], delta, first, last, g + column * h);
         }
     }
+    add_multiple(1, delta, first, last, g + d * h);
 }
 
 #endif
