@@ -30,17 +30,18 @@ nnf_batch_weight(const struct nnf_batch *batch, struct nnf_crew *crew, double *w
     return counts;
 }
 
-/* Samples that the workers may take through a layer between two polls. */
+/* Samples of n that the workers take through a layer between two polls: equal parts,
+ * because few samples left are slow. */
 static size_t
-samples_at_once(const struct nnf_plan *plan, size_t n_workers)
+samples_at_once(const struct nnf_plan *plan, size_t n, size_t n_workers)
 {
     double samples = plan->kernels->poll_work / plan->largest_layer * (double)n_workers;
     size_t least = plan->kernels->lanes * n_workers;
 
-    if (samples >= (double)plan->tile_rows) {
-        return plan->tile_rows;
+    if (samples < (double)n) {
+        n = ceil_div(n, ceil_div(n, max_size((size_t)samples, least)));
     }
-    return round_up(max_size((size_t)samples, least), plan->kernels->lanes);
+    return round_up(n, plan->kernels->lanes);
 }
 
 /* Samples: load, forward, backward. */
@@ -108,7 +109,11 @@ work_on_samples(void *context, const struct nnf_part *part)
     const struct samples_task *task = context;
     size_t lanes = task->plan->kernels->lanes, first, last;
     struct nnf_span span = {
-        .tile = task->tile, .crew = task->crew, .worker = part->worker};
+        .tile = task->tile,
+        .crew = task->crew,
+        .worker = part->worker,
+        .room = nnf_crew_room(task->crew, part->share),
+    };
 
     nnf_share((task->end - task->begin) / lanes, part, &first, &last);
     span.first = task->begin + first * lanes;
@@ -130,7 +135,7 @@ run_samples(struct samples_task *task)
     size_t lanes = task->plan->kernels->lanes;
     size_t all = round_up(task->tile->rows.n, lanes);
     size_t n_workers = nnf_crew_workers(task->crew, (double)all * work_of_sample(task));
-    size_t at_once = samples_at_once(task->plan, n_workers);
+    size_t at_once = samples_at_once(task->plan, all, n_workers);
 
     for (task->begin = 0; task->begin < all; task->begin = task->end) {
         task->end = min_size(all, task->begin + at_once);
@@ -159,7 +164,8 @@ work_on_sparse_gradient(void *context, const struct nnf_part *part)
 {
     const struct gradient_task *task = context;
     const struct nnf_plan *plan = task->plan;
-    const struct nnf_span span = {task->tile, 0, task->n, task->crew, part->worker};
+    const struct nnf_span span = {task->tile,   0, task->n, task->crew,
+                                  part->worker, NULL};
     size_t lanes = plan->kernels->lanes, h = plan->layers[0].out, first, last;
 
     nnf_share(ceil_div(h, lanes), part, &first, &last);
@@ -173,7 +179,8 @@ static void
 work_on_gradient(void *context, const struct nnf_part *part)
 {
     const struct gradient_task *task = context;
-    const struct nnf_span span = {task->tile, 0, task->n, task->crew, part->worker};
+    const struct nnf_span span = {task->tile,   0, task->n, task->crew,
+                                  part->worker, NULL};
     size_t first, last;
 
     nnf_share(task->end - task->begin, part, &first, &last);

@@ -11,6 +11,14 @@
 #define LEAST_NANOSECONDS (6 * TEAM_NANOSECONDS)
 
 void
+nnf_crew_plan(struct nnf_crew *crew, size_t n_threads, size_t room, struct arena *arena)
+{
+    nnf_team_plan(&crew->team, n_threads, arena);
+    crew->room_each = round_up(room, NNF_ALIGNMENT);
+    crew->room = arena_take(arena, crew->team.n_threads, crew->room_each);
+}
+
+void
 nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double work,
                const struct nnf_poll *poll)
 {

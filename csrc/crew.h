@@ -22,8 +22,21 @@ struct nnf_crew {
     const struct nnf_poll *poll; /* may be null, as its function may */
     double work;                 /* multiply-adds since poll was last asked */
     atomic_bool stopped;
+    char *room; /* for each share */
+    size_t room_each;
     struct nnf_float_state outside; /* the caller's, for whatever it is asked */
 };
+
+/* Take what the crew needs from the workspace, with so many bytes of room for each
+ * share of a task. */
+void nnf_crew_plan(struct nnf_crew *crew, size_t n_threads, size_t room,
+                   struct arena *arena);
+
+static inline void *
+nnf_crew_room(const struct nnf_crew *crew, size_t share)
+{
+    return crew->room + share * crew->room_each;
+}
 
 /* Start and end the crew's work; in between, the float state is the kernels'. work: of
  * a step, by which one call knows what another has learnt. */

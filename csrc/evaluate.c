@@ -29,7 +29,7 @@ plan_evaluation(struct evaluation *evaluation, const struct nnf_net *net,
 {
     nnf_plan_training(&evaluation->plan, net, kernels, data, data->n_rows, NULL, arena);
     nnf_optim_plan(&evaluation->optim, &evaluation->plan, alpha, arena);
-    nnf_team_plan(&evaluation->crew.team, n_threads, arena);
+    nnf_crew_plan(&evaluation->crew, n_threads, evaluation->plan.packed, arena);
 }
 
 size_t

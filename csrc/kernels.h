@@ -33,7 +33,7 @@ enum nnf_loss_form {
 };
 
 /* How long the core works, very roughly, between two polls. */
-#define NNF_POLL_NANOSECONDS 15e6
+#define NNF_POLL_NANOSECONDS 30e6
 
 /* What a step does to each parameter; read by the kernels of the solvers. */
 struct nnf_update {
@@ -60,6 +60,13 @@ struct nnf_entries {
     size_t count;
     const int32_t *columns;
     const void *values;
+};
+
+/* Whether, and how, a layer's forward pass copies W: `block` units at a time, a multiple
+ * of the lanes, into packed (block × d); 0: it does not. */
+struct nnf_packing {
+    size_t block;
+    void *packed;
 };
 
 /* A layer's delta as its weight gradient reads it. */
@@ -96,7 +103,8 @@ struct nnf_kernels {
     void (*dense_forward)(size_t d, size_t h, size_t n, const void *weights,
                           const void *biases, const void *input, void *output,
                           size_t stride,
-                          const struct nnf_activation_kernels *activation, void *slope);
+                          const struct nnf_activation_kernels *activation, void *slope,
+                          const struct nnf_packing *packing);
     /* delta_in (d × n) := W delta_out times the derivative of the layer below,
      * taken from `input`, its output; where input is null, from delta_in itself,
      * which then holds the slope. */

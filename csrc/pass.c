@@ -5,6 +5,9 @@
 #include "rng.h"
 #include "sparse.h"
 
+/* Copies of weights pay where that many samples use them. */
+#define PACK_SAMPLES ((size_t)64)
+
 /* The row of ones below the d units of a tile, by which gradients of biases are like
  * those of weights. */
 static void
@@ -75,15 +78,19 @@ forward_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
               void *slope)
 {
     size_t size = plan->kernels->real_size;
+    struct nnf_packing packing = {.packed = span->room};
 
     if (input == NULL) {
         return nnf_sparse_forward(plan, parameters, span, slope);
+    }
+    if (span->n >= PACK_SAMPLES) {
+        packing.block = layer->block;
     }
     plan->kernels->dense_forward(
         layer->in, layer->out, span->n, at_const(parameters, layer->weights, size),
         at_const(parameters, layer->biases, size), nnf_span_part(plan, span, input),
         nnf_span_part(plan, span, layer->output), plan->stride, layer->activation,
-        nnf_span_part(plan, span, slope));
+        nnf_span_part(plan, span, slope), &packing);
     return true;
 }
 

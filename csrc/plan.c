@@ -19,6 +19,11 @@
 #define LINE ((size_t)64)
 #define SHORT_ROW ((size_t)512)
 
+/* Weights that by far exceed a core's second-level cache are copied for the forward
+ * pass, by blocks of units that leave room for the samples in it. */
+#define PACK_FROM ((size_t)2048 * 1024)
+#define PACKED_BYTES ((size_t)256 * 1024)
+
 static size_t
 spread(size_t stride, const struct nnf_kernels *kernels)
 {
@@ -94,8 +99,21 @@ begin(struct nnf_plan *plan, const struct nnf_net *net,
     }
 }
 
+static size_t
+block_of(const struct nnf_plan *plan, const struct nnf_layer *layer)
+{
+    size_t lanes = plan->kernels->lanes, size = plan->kernels->real_size;
+    size_t units = max_size(PACKED_BYTES / (layer->in * size), lanes) / lanes * lanes;
+
+    if ((plan->sparse && layer->weights == 0) ||
+        layer->in * layer->out * size < PACK_FROM) {
+        return 0;
+    }
+    return min_size(units, round_up(layer->out, lanes));
+}
+
 static struct nnf_layer
-layer_of(const struct nnf_plan *plan, size_t l, size_t *offset)
+layer_of(struct nnf_plan *plan, size_t l, size_t *offset)
 {
     const struct nnf_net *net = plan->net;
     struct nnf_layer layer = {
@@ -106,6 +124,9 @@ layer_of(const struct nnf_plan *plan, size_t l, size_t *offset)
     };
 
     layer.biases = layer.weights + layer.in * layer.out;
+    layer.block = block_of(plan, &layer);
+    plan->packed =
+        max_size(plan->packed, layer.block * layer.in * plan->kernels->real_size);
     *offset = layer.biases + layer.out;
     return layer;
 }

@@ -23,6 +23,7 @@ struct nnf_layer {
     void *slope; /* tile: derivative of the activation, where it must be kept; a
                     hidden layer's lies in delta, until the delta takes its place */
     double dropout;
+    size_t block; /* units whose weights are copied at a time; 0: none: see packing */
 };
 
 /* Rows order[0..n) of the data; n from `first` on where order is null. */
@@ -74,6 +75,7 @@ struct nnf_plan {
     bool sparse; /* rows of CSR, which are read where they are: no tile holds inputs */
     void *samples;  /* then: a tile's samples × units of the first layer */
     double *values; /* each sample's loss, times its weight */
+    size_t packed;  /* bytes that a share needs for copies of weights */
 };
 
 /* Tiles that n rows fill, and the rows of the t-th of them. */

@@ -35,8 +35,8 @@ plan_prediction(struct prediction *prediction, const struct nnf_net *net,
     struct nnf_data part = *data;
     struct nnf_plan plan;
 
-    nnf_team_plan(&prediction->crew.team, n_threads, arena);
     nnf_plan_prediction(&plan, net, kernels, data, &apart);
+    nnf_crew_plan(&prediction->crew, n_threads, plan.packed, arena);
     prediction->n_plans =
         count_plans(&plan, data->n_rows, prediction->crew.team.n_threads);
     prediction->plans = arena_take(arena, prediction->n_plans, sizeof plan);
@@ -107,8 +107,13 @@ work_on_tiles(void *context, const struct nnf_part *part)
     const struct nnf_plan *plan = &task->prediction->plans[part->share];
     const struct nnf_rows all = {.data = task->data, .n = task->data->n_rows};
     struct nnf_tile tile = {.input = plan->tile.input};
+    struct nnf_crew *crew = &task->prediction->crew;
     struct nnf_span span = {
-        .tile = &tile, .crew = &task->prediction->crew, .worker = part->worker};
+        .tile = &tile,
+        .crew = crew,
+        .worker = part->worker,
+        .room = nnf_crew_room(crew, part->share),
+    };
     size_t first, last;
 
     nnf_share(task->end - task->begin, part, &first, &last);

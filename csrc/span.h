@@ -19,6 +19,7 @@ struct nnf_span {
     size_t first, n;
     struct nnf_crew *crew;
     size_t worker;
+    void *room; /* a share's of the crew's, for forward passes */
 };
 
 /* The span's part of one of the plan's tiles, which may be null. */

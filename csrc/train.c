@@ -66,7 +66,7 @@ plan_job(struct job *job, const struct nnf_net *net, const struct nnf_kernels *k
     nnf_plan_training(&job->plan, net, kernels, data, job->batch_size,
                       training->dropout, arena);
     nnf_optim_plan(&job->optim, &job->plan, training->alpha, arena);
-    nnf_team_plan(&job->crew.team, training->n_threads, arena);
+    nnf_crew_plan(&job->crew, training->n_threads, job->plan.packed, arena);
     job->gradient = arena_take(arena, job->plan.n_parameters, kernels->real_size);
     if (stays_resident(job, training)) {
         job->resident = nnf_batch_plan_resident(&job->plan, n_rows, arena);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The passes of a dense layer. Samples lie on the lanes; W (d × h) and its gradient are
- * in θ's order and are used where they are.
+ * in θ's order and are used where they are; only of a W that is too large for the caches
+ * the forward pass makes itself copies, a block of units at a time.
  *
  *     forward   output (h × n)   = activation(Wᵀ input + b)
  *     backward  delta_in (d × n) = (W delta_out) · slope of the layer below
@@ -13,10 +14,67 @@
 #include "blocks.h"
 #include "gemm.h"
 
+/* Columns [first, first + block) of W (k × m) as column blocks, [block / LANES][k][LANES].
+ * The lanes beyond m are never read. */
+static void
+pack_units(const struct gemm *g, size_t first, size_t block, real *packed)
+{
+    size_t whole = block / LANES * LANES;
+    const real *w = g->a + first;
+
+    for (size_t p = 0; p < g->k; p++, w += g->a_step) {
+        real *to = packed + p * LANES;
+
+        for (size_t v = 0; v < whole; v += LANES, to += g->k * LANES) {
+            store(to, load_u(w + v));
+        }
+        if (whole < block) {
+            store(to, load_up_to(w + whole, block - whole));
+        }
+    }
+}
+
+/* C, with n columns, by blocks of so many of its rows. Where W is, each row of C reads
+ * a column, far apart at every step; and would read it anew for each panel. */
+static void
+gemm_packed(const struct gemm *whole, size_t n, size_t block, real *packed)
+{
+    struct gemm g = *whole;
+
+    g.a_step = LANES;
+    for (size_t first = 0, left; first < whole->m; first += block) {
+        left = whole->m - first < block ? whole->m - first : block;
+        pack_units(whole, first, left, packed);
+        for (size_t j = 0, nv; j < n; j += nv * LANES) {
+            nv = gemm_panel(left, (n - j) / LANES);
+            for (size_t v = 0; v < left; v += LANES) {
+                g.m = left - v < LANES ? left - v : LANES;
+                g.a = packed + v * g.k;
+                g.bias = whole->bias + first + v;
+                g.c = whole->c + (first + v) * g.c_stride;
+                gemm_columns(&g, j, nv);
+            }
+        }
+    }
+}
+
+static void
+activate(const struct nnf_activation_kernels *activation, size_t d, size_t n, real *z,
+         real *slope, size_t stride)
+{
+    if (slope != NULL) {
+        activation->forward_slope(d, n, z, slope, stride);
+    }
+    else {
+        activation->forward(d, n, z, stride);
+    }
+}
+
 static void
 dense_forward(size_t d, size_t h, size_t n, const void *weights, const void *biases,
               const void *input, void *output, size_t stride,
-              const struct nnf_activation_kernels *activation, void *slope)
+              const struct nnf_activation_kernels *activation, void *slope,
+              const struct nnf_packing *packing)
 {
     bool at_once = activation->forward == relu_forward && slope == NULL;
     const struct gemm g = {
@@ -34,17 +92,18 @@ dense_forward(size_t d, size_t h, size_t n, const void *weights, const void *bia
         .end = at_once ? GEMM_RELU : GEMM_STORE,
     };
 
+    if (packing->block > 0) {
+        gemm_packed(&g, n, packing->block, packing->packed);
+        if (!at_once) {
+            activate(activation, h, n, output, slope, stride);
+        }
+        return;
+    }
     for (size_t j = 0, next; j < n; j = next) {
         next = gemm_strip(&g, j, n);
-        if (at_once) {
-            continue;
-        }
-        if (slope != NULL) {
-            activation->forward_slope(h, next - j, (real *)output + j,
-                                      (real *)slope + j, stride);
-        }
-        else {
-            activation->forward(h, next - j, (real *)output + j, stride);
+        if (!at_once) {
+            activate(activation, h, next - j, (real *)output + j,
+                     slope == NULL ? NULL : (real *)slope + j, stride);
         }
     }
 }

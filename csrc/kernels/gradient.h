@@ -173,11 +173,6 @@ gradient_panel(size_t first, size_t last, size_t nv, size_t columns,
         real *to = c + i * g->c_stride;
 
         mr = (last - i) / blocks;
-        for (size_t r = 0; r < mr; r++) {
-            for (size_t j = 0; j < nv; j++) {
-                __builtin_prefetch(to + r * g->c_stride + j * LANES, 1);
-            }
-        }
         gemm_tiles[nv - 1][mr - 1](&product, g->a + i * g->a_row, b,
                                    partial ? (real *)tile : to, NULL);
         if (partial) {

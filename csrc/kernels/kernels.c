@@ -46,8 +46,8 @@ const struct nnf_kernels TABLE = {
 #endif
     .real_size = sizeof(real),
     .lanes = LANES,
-    /* A few products per lane and nanosecond, for some 15 ms. */
-    .poll_work = 2e7 * LANES, /* NOLINT(bugprone-integer-division): exact */
+    /* A few products per lane and nanosecond, for some 30 ms. */
+    .poll_work = 4e7 * LANES, /* NOLINT(bugprone-integer-division): exact */
 
     .load_rows = load_rows,
     .load_labels = load_labels,
