@@ -104,9 +104,14 @@ nnf_crew_beat(struct nnf_crew *crew)
 size_t
 nnf_crew_workers(struct nnf_crew *crew, double work)
 {
-    double worth = work / nnf_crew_time(crew, LEAST_NANOSECONDS);
-    size_t most = min_size(nnf_team_size(&crew->team), nnf_pace_threads(&crew->pace));
+    double worth;
+    size_t most;
 
+    if (crew->team.n_threads == 1) {
+        return 1;
+    }
+    worth = work / nnf_crew_time(crew, LEAST_NANOSECONDS);
+    most = min_size(nnf_team_size(&crew->team), nnf_pace_threads(&crew->pace));
     if (nnf_team_forced()) {
         return nnf_team_size(&crew->team);
     }

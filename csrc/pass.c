@@ -214,12 +214,16 @@ nnf_pass_backward(const struct nnf_plan *plan, const void *parameters,
     return true;
 }
 
-/* The part of [begin, end) within [start, start + count), counted from start. */
-static void
-clip(size_t begin, size_t end, size_t start, size_t count, size_t *first, size_t *last)
+/* Rows of the layer's gradient that begin before that entry of θ. */
+static size_t
+rows_before(const struct nnf_layer *layer, size_t entry)
 {
-    *first = min_size(count, begin > start ? begin - start : 0);
-    *last = min_size(count, end > start ? end - start : 0);
+    size_t rows = layer->in + 1, from = layer->weights;
+
+    if (entry <= from) {
+        return 0;
+    }
+    return entry - from >= rows * layer->out ? rows : ceil_div(entry - from, layer->out);
 }
 
 bool
@@ -232,13 +236,12 @@ nnf_pass_gradient(const struct nnf_plan *plan, const struct nnf_span *span,
     for (size_t l = 0; l < plan->net->n_layers; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
         const struct nnf_delta delta = delta_of(plan, layer, 0);
-        size_t first, last;
 
-        clip(begin, end, layer->weights, (layer->in + 1) * layer->out, &first, &last);
-        kernels->weight_gradient(
-            ceil_div(first, layer->out), ceil_div(last, layer->out), layer->out,
-            nnf_span_rows(span).n, input, &delta, plan->stride,
-            at(gradient, layer->weights, kernels->real_size), accumulate);
+        kernels->weight_gradient(rows_before(layer, begin), rows_before(layer, end),
+                                 layer->out, nnf_span_rows(span).n, input, &delta,
+                                 plan->stride,
+                                 at(gradient, layer->weights, kernels->real_size),
+                                 accumulate);
         input = layer->output;
     }
     return !nnf_crew_stopped(span->crew, span->worker,

@@ -68,8 +68,15 @@ void nnf_team_run(struct nnf_team *team, size_t n_shares, nnf_task *task,
 static inline void
 nnf_share(size_t count, const struct nnf_part *part, size_t *first, size_t *last)
 {
-    size_t each = count / part->n_shares, extra = count % part->n_shares;
+    size_t each, extra;
 
+    if (part->n_shares == 1) { /* a division less, in the smallest networks' steps */
+        *first = 0;
+        *last = count;
+        return;
+    }
+    each = count / part->n_shares;
+    extra = count % part->n_shares;
     *first = part->share * each + min_size(part->share, extra);
     *last = *first + each + (part->share < extra);
 }

@@ -64,12 +64,20 @@ adam_step(const struct step *s, vec g, vec *w, vec *a, vec *b)
 ALWAYS_INLINE double
 sum_of(struct vec_double sum)
 {
-    double total = 0;
+    doubles total = sum.part[0];
 
-    for (int i = 0; i < LANES; i++) {
-        total += sum.part[i / DOUBLES][i % DOUBLES];
+    UNROLL
+    for (int i = 1; i < LANES / DOUBLES; i++) {
+        total += sum.part[i];
     }
-    return total;
+    UNROLL
+    for (int half = DOUBLES / 2; half > 0; half /= 2) {
+        UNROLL
+        for (int i = 0; i < half; i++) {
+            total[i] += total[i + half];
+        }
+    }
+    return total[0];
 }
 
 ALWAYS_INLINE double

@@ -227,6 +227,13 @@ widen(vec x)
 {
 #ifdef NNF_DOUBLE
     return (struct vec_double){{x}};
+#elif defined(__AVX512F__) /* gcc 12 would widen four at a time */
+    __m256 high =
+        _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd((native)x), 1));
+
+    return (struct vec_double){
+        {(doubles)_mm512_cvtps_pd(_mm512_castps512_ps256((native)x)),
+         (doubles)_mm512_cvtps_pd(high)}};
 #else
     typedef float floats __attribute__((vector_size(DOUBLES * sizeof(float))));
     floats part[LANES / DOUBLES];
