@@ -164,7 +164,7 @@ work_on_sparse_gradient(void *context, const struct nnf_part *part)
 {
     const struct gradient_task *task = context;
     const struct nnf_plan *plan = task->plan;
-    const struct nnf_span span = {task->tile,   0, task->n, task->crew,
+    const struct nnf_span span = {task->tile,   0,   task->n, task->crew,
                                   part->worker, NULL};
     size_t lanes = plan->kernels->lanes, h = plan->layers[0].out, first, last;
 
@@ -179,7 +179,7 @@ static void
 work_on_gradient(void *context, const struct nnf_part *part)
 {
     const struct gradient_task *task = context;
-    const struct nnf_span span = {task->tile,   0, task->n, task->crew,
+    const struct nnf_span span = {task->tile,   0,   task->n, task->crew,
                                   part->worker, NULL};
     size_t first, last;
 

@@ -55,15 +55,15 @@ struct nnf_activation_kernels {
     void (*backward)(size_t d, size_t n, const void *h, void *delta, size_t stride);
 };
 
-/* One row of a CSR matrix. */
+/* One row of a CSR matrix; of a dense one where columns is null. */
 struct nnf_entries {
     size_t count;
     const int32_t *columns;
     const void *values;
 };
 
-/* Whether, and how, a layer's forward pass copies W: `block` units at a time, a multiple
- * of the lanes, into packed (block × d); 0: it does not. */
+/* Whether, and how, a layer's forward pass copies W: `block` units at a time, a
+ * multiple of the lanes, into packed (block × d); 0: it does not. */
 struct nnf_packing {
     size_t block;
     void *packed;
@@ -121,10 +121,10 @@ struct nnf_kernels {
                             const void *input, const struct nnf_delta *delta,
                             size_t stride, void *gradient, bool accumulate);
 
-    /* For one sparse row x of d columns; an entry in a column beyond them is skipped.
+    /* For one row x of d columns; an entry in a column beyond them is skipped.
      * z (h) := Wᵀ x + b. */
-    void (*sparse_forward)(size_t d, size_t h, const struct nnf_entries *x,
-                           const void *weights, const void *biases, void *z);
+    void (*row_forward)(size_t d, size_t h, const struct nnf_entries *x,
+                        const void *weights, const void *biases, void *z);
     /* Columns [first, last) of the gradients of W and b += (x, 1) deltaᵀ. */
     void (*sparse_gradient)(size_t d, size_t h, const struct nnf_entries *x,
                             const void *delta, size_t first, size_t last,

@@ -223,7 +223,8 @@ rows_before(const struct nnf_layer *layer, size_t entry)
     if (entry <= from) {
         return 0;
     }
-    return entry - from >= rows * layer->out ? rows : ceil_div(entry - from, layer->out);
+    return entry - from >= rows * layer->out ? rows
+                                             : ceil_div(entry - from, layer->out);
 }
 
 bool
@@ -237,11 +238,10 @@ nnf_pass_gradient(const struct nnf_plan *plan, const struct nnf_span *span,
         const struct nnf_layer *layer = &plan->layers[l];
         const struct nnf_delta delta = delta_of(plan, layer, 0);
 
-        kernels->weight_gradient(rows_before(layer, begin), rows_before(layer, end),
-                                 layer->out, nnf_span_rows(span).n, input, &delta,
-                                 plan->stride,
-                                 at(gradient, layer->weights, kernels->real_size),
-                                 accumulate);
+        kernels->weight_gradient(
+            rows_before(layer, begin), rows_before(layer, end), layer->out,
+            nnf_span_rows(span).n, input, &delta, plan->stride,
+            at(gradient, layer->weights, kernels->real_size), accumulate);
         input = layer->output;
     }
     return !nnf_crew_stopped(span->crew, span->worker,

@@ -95,7 +95,10 @@ begin(struct nnf_plan *plan, const struct nnf_net *net,
                                            kernels->real_size);
     }
     else {
-        plan->tile.input = take_tile(plan, net->widths[0] + 1, arena);
+        size_t outputs = net->widths[net->n_layers]; /* which it may have to hold too */
+
+        plan->tile.input =
+            take_tile(plan, max_size(net->widths[0] + 1, outputs), arena);
     }
 }
 
@@ -121,6 +124,7 @@ layer_of(struct nnf_plan *plan, size_t l, size_t *offset)
         .out = net->widths[l + 1],
         .weights = *offset,
         .activation = &plan->kernels->activations[net->activations[l]],
+        .whole = net->activations[l] == NNF_SOFTMAX,
     };
 
     layer.biases = layer.weights + layer.in * layer.out;
@@ -176,9 +180,7 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
         layer.turned = take_tile(plan, layer.vectors * kernels->lanes, arena);
         layer.dropout = hidden && dropout != NULL ? dropout[l] : 0;
         if (!hidden) {
-            bool softmax = net->activations[l] == NNF_SOFTMAX;
-
-            if (!nnf_loss_matched(net) && !softmax) {
+            if (!nnf_loss_matched(net) && !layer.whole) {
                 layer.slope = take_tile(plan, layer.out, arena);
             }
         }

@@ -15,6 +15,7 @@ struct nnf_layer {
     size_t in, out;
     size_t weights, biases; /* where they begin in θ */
     const struct nnf_activation_kernels *activation;
+    bool whole;   /* an activation of whole samples: softmax */
     void *output; /* tile: after activation and dropout; for training a row of ones
                      follows it */
     void *delta;  /* tile: derivative of the loss by the output before activation */

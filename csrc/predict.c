@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What a network gives for rows of inputs. Each thread takes tiles of its own through
- * it where there are enough of them; else all share one tile after the other. A row's
- * outputs depend on neither, nor on the size of a tile.
+ * it where there are enough of them; else all share one tile after the other. Few rows,
+ * which would leave most of a tile empty, are taken one by one. A row's outputs depend
+ * on none of this.
  */
+#include <string.h>
+
 #include "batch.h"
 
 /* How long each thread works, very roughly, until it waits for the others. */
@@ -69,6 +72,75 @@ store(const struct nnf_plan *plan, const struct nnf_rows *rows, void *outputs)
     plan->kernels->store_rows(
         rows->n, last->out, last->output, plan->stride,
         at(outputs, rows->first * last->out, plan->kernels->real_size));
+}
+
+/* Row by row, with units on the lanes. */
+
+static bool
+are_few(const struct nnf_plan *plan, size_t n_rows)
+{
+    return !plan->sparse && 2 * n_rows <= plan->kernels->lanes;
+}
+
+/* One layer's outputs of a row, at the begin of its tile. */
+static void
+forward_row(const struct nnf_plan *plan, const struct nnf_layer *layer,
+            const void *parameters, const void *input)
+{
+    const struct nnf_kernels *kernels = plan->kernels;
+    const struct nnf_entries row = {.count = layer->in, .values = input};
+    size_t size = kernels->real_size;
+
+    kernels->row_forward(layer->in, layer->out, &row,
+                         at_const(parameters, layer->weights, size),
+                         at_const(parameters, layer->biases, size), layer->output);
+    if (!layer->whole) {
+        layer->activation->forward(1, round_up(layer->out, kernels->lanes),
+                                   layer->output, plan->stride);
+    }
+}
+
+/* An activation of whole samples wants them on the lanes. */
+static void
+activate_whole(const struct nnf_plan *plan, const struct nnf_layer *layer,
+               void *outputs)
+{
+    const struct nnf_kernels *kernels = plan->kernels;
+    void *tile = plan->tile.input;
+
+    kernels->load_rows(1, layer->out, layer->output, NULL, tile, plan->stride);
+    layer->activation->forward(layer->out, kernels->lanes, tile, plan->stride);
+    kernels->store_rows(1, layer->out, tile, plan->stride, outputs);
+}
+
+static bool
+predict_one_by_one(struct prediction *prediction, const void *parameters,
+                   const struct nnf_data *data, void *outputs)
+{
+    const struct nnf_plan *plan = &prediction->plans[0];
+    const struct nnf_layer *last = &plan->layers[plan->net->n_layers - 1];
+    size_t size = plan->kernels->real_size;
+
+    for (size_t i = 0; i < data->n_rows; i++) {
+        const void *input = at_const(data->inputs, i * plan->layers[0].in, size);
+        void *output = at(outputs, i * last->out, size);
+
+        for (const struct nnf_layer *layer = plan->layers; layer <= last; layer++) {
+            forward_row(plan, layer, parameters, input);
+            input = layer->output;
+            if (nnf_crew_stopped(&prediction->crew, 0,
+                                 (double)layer->in * (double)layer->out)) {
+                return false;
+            }
+        }
+        if (last->whole) {
+            activate_whole(plan, last, output);
+        }
+        else {
+            memcpy(output, last->output, last->out * size);
+        }
+    }
+    return true;
 }
 
 /* All threads on each tile. False: stopped, as in what follows. */
@@ -167,9 +239,15 @@ nnf_predict(const struct nnf_net *net, const struct nnf_kernels *kernels,
     plan = &prediction.plans[0];
     nnf_crew_begin(&prediction.crew, kernels,
                    (double)plan->n_parameters * (double)plan->tile_rows, poll);
-    done = prediction.n_plans == 1
-               ? predict_in_turn(&prediction, parameters, data, outputs)
-               : predict_side_by_side(&prediction, parameters, data, outputs);
+    if (are_few(plan, data->n_rows)) {
+        done = predict_one_by_one(&prediction, parameters, data, outputs);
+    }
+    else if (prediction.n_plans == 1) {
+        done = predict_in_turn(&prediction, parameters, data, outputs);
+    }
+    else {
+        done = predict_side_by_side(&prediction, parameters, data, outputs);
+    }
     nnf_crew_end(&prediction.crew);
     return done;
 }

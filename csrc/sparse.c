@@ -49,8 +49,8 @@ nnf_sparse_forward(const struct nnf_plan *plan, const void *parameters,
     for (size_t i = 0; i < rows.n; i++) {
         const struct nnf_entries entries = row_at(plan, &rows, i);
 
-        kernels->sparse_forward(layer->in, layer->out, &entries, weights, biases,
-                                sample_at(plan, span->first + i));
+        kernels->row_forward(layer->in, layer->out, &entries, weights, biases,
+                             sample_at(plan, span->first + i));
         if (!goes_on(span, entries.count, layer->out)) {
             return false;
         }

@@ -279,7 +279,9 @@ class BaseMLP(PrivateViews, Weights, ABC):
         self, X: Any, widths: tuple[int, ...], n_rows: int, passes: int = 1
     ) -> int:
         """Threads for work that takes n_rows rows of X through it at a time."""
-        return _threads.count(self._jobs, (mean_width(X), *widths[1:]), n_rows, passes)
+        if type(X) is not np.ndarray:
+            widths = (mean_width(X), *widths[1:])
+        return _threads.count(self._jobs, widths, n_rows, passes)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -294,10 +296,14 @@ class BaseMLP(PrivateViews, Weights, ABC):
         hidden = hidden_activations(self.activation, len(widths) - 2)
         return _core.Net(widths, (*hidden, output), loss, huber_delta)
 
-    def _outputs(self, X: Any, output: str | None = None) -> np.ndarray:
+    def _outputs(
+        self, X: Any, output: str | None = None, both: bool = False
+    ) -> np.ndarray:
         """The network's outputs for an X that ``validate_inputs`` has passed.
 
-        Another activation of the last layer than the fitted one can be given.
+        Another activation of the last layer than the fitted one can be given. With
+        ``both`` a single output has its complement, 1 - output, before it, in memory
+        as scikit-learn has them: column after column.
         """
         theta, widths = self._theta()
         dtype = theta.dtype
@@ -308,13 +314,15 @@ class BaseMLP(PrivateViews, Weights, ABC):
             theta = cast(theta, dtype, "coefs_")
         X = cast_inputs(X, dtype)
         output = output or self.out_activation_
+        n_rows = X.shape[0]
+        both = both and widths[-1] == 1
         # Any loss that the output allows will do: prediction does not read it.
         loss = "brier" if output == "softmax" else "squared_error"
         net = self._network(widths, output, loss)
-        result = np.empty((X.shape[0], widths[-1]), dtype)
-        n_threads = self._count_threads(X, widths, X.shape[0])
-        net.predict(theta, input_arrays(X), result, n_threads=n_threads)
-        return result
+        result = np.empty((2, n_rows) if both else (n_rows, widths[-1]), dtype)
+        n_threads = self._count_threads(X, widths, n_rows)
+        net.predict(theta, input_arrays(X), result, n_threads)
+        return result.T if both else result
 
     # ---- converting ----
 

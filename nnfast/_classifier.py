@@ -187,15 +187,9 @@ class Classifier(ClassifierMixin, BaseMLP):
 
     def _proba(self, X: Any) -> np.ndarray:
         """predict_proba for an X that ``validate_inputs`` has passed."""
-        outputs = self._outputs(X)
         if len(self.classes_) == 1:
-            return np.ones_like(outputs)
-        if outputs.shape[1] == 1:
-            both = np.empty((2, len(outputs)), outputs.dtype)
-            both[1] = p = outputs[:, 0]
-            np.subtract(1, p, out=both[0])
-            return both.T
-        return outputs
+            return np.ones_like(self._outputs(X))
+        return self._outputs(X, both=True)
 
     @of_one_model
     def predict_log_proba(self, X: Any) -> np.ndarray:

@@ -77,6 +77,7 @@ class Net:
     ) -> None:
         """Write the outputs of X (n, inputs) into out (n, outputs).
 
+        For a single output out may be (2, n), which gets 1 - output and the output.
         Ctrl-C raises KeyboardInterrupt.
         """
     def gradient(

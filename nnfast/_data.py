@@ -34,8 +34,7 @@ class Data(NamedTuple):
 
 def cast(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
     """The array in the network's type; ValueError where a value does not fit in it."""
-    flags = array.flags
-    if array.dtype == dtype and flags.c_contiguous and flags.aligned:
+    if array.dtype == dtype and array.flags.carray:
         return array
     with np.errstate(over="ignore"):
         result = np.require(array, dtype, ["C", "A"])
@@ -49,7 +48,7 @@ def cast(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
 
 def cast_inputs(X: Any, dtype: Any) -> Any:
     """X in the network's type: a C-contiguous array, or CSR where it is sparse."""
-    if not issparse(X):
+    if type(X) is np.ndarray or not issparse(X):
         return cast(X, dtype, "X")
     if X.shape[1] > _MOST_COLUMNS:
         raise ValueError(
@@ -64,7 +63,7 @@ def cast_inputs(X: Any, dtype: Any) -> Any:
 
 def input_arrays(X: Any) -> Any:
     """X as an argument of the core: an array, or a tuple of the parts of a CSR."""
-    if not issparse(X):
+    if type(X) is np.ndarray or not issparse(X):
         return X
     n_stored = X.indptr[-1]  # what lies behind is spare room
     parts = (X.data[:n_stored], None), (X.indices[:n_stored], "i4"), (X.indptr, "i8")

@@ -7,8 +7,7 @@ NNFAST_NUM_THREADS and threadpoolctl set.
 
 import ctypes
 import os
-from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import threadpoolctl
@@ -22,19 +21,24 @@ _TOO_LITTLE = 6e5
 
 
 def count(
-    n_jobs: int | None, widths: Sequence[int], n_rows: int, passes: int = 1
+    n_jobs: int | None, widths: tuple[int, ...], n_rows: int, passes: int = 1
 ) -> int:
     """Threads for work that takes n_rows rows through the network at a time."""
     if n_jobs == 1:
         return 1
     if n_jobs is None:
-        products = sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths))
-        if products * n_rows * passes < _TOO_LITTLE:
+        if products_of(widths) * n_rows * passes < _TOO_LITTLE:
             return 1
         return min(available(), _openmp_limit())
     if n_jobs < 0:
         return max(1, available() + 1 + int(n_jobs))
     return min(int(n_jobs), available())
+
+
+@lru_cache
+def products_of(widths: tuple[int, ...]) -> int:
+    """Multiply-adds of a row's way through the network."""
+    return sum(fan_in * fan_out for fan_in, fan_out in pairwise(widths))
 
 
 def available() -> int:

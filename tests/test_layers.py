@@ -29,9 +29,9 @@ LAYERS = """
     dispatch pace system_posix system_windows
     system
     kernels/kernels
-    kernels/blocks kernels/dense kernels/gradient kernels/losses kernels/rows
-    kernels/sparse
-    kernels/activations kernels/dropout kernels/gemm kernels/updates
+    kernels/dense kernels/gradient kernels/losses kernels/rows
+    kernels/blocks kernels/gemm kernels/sparse
+    kernels/activations kernels/dropout kernels/updates
     kernels/math kernels/shuffles
     kernels/vector
     kernels

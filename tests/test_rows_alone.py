@@ -112,3 +112,21 @@ def test_rows_of_a_large_batch(dtype):
     for n_jobs in (None, 1, 2):
         many = network.set_params(n_jobs=n_jobs).predict_proba(X)
         assert many.tobytes() == few.tobytes() * 500
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("output", "loss"), [("identity", "squared_error"), ("softmax", "brier")]
+)
+def test_weights_that_exceed_the_caches(output, loss, dtype):
+    """2.3 MB of them or more, of which the core makes itself copies for many rows; the
+    last of their blocks has no whole vector."""
+    draw = np.random.RandomState(0)
+    net = _core.Net((700, 821, 821), ("tanh", output), loss, 1.0)
+    theta = draw.normal(size=822 * 821 + 701 * 821).astype(dtype) / 20
+    X = draw.normal(size=(99, 700)).astype(dtype)
+    together, alone = np.empty((2, 99, 821), dtype)
+    net.predict(theta, X, together)
+    for i in range(99):
+        net.predict(theta, X[i : i + 1], alone[i : i + 1])
+    assert together.tobytes() == alone.tobytes()

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The passes of a dense layer. Samples lie on the lanes; W (d × h) and its gradient are
- * in θ's order and are used where they are; only of a W that is too large for the caches
- * the forward pass makes itself copies, a block of units at a time.
+ * in θ's order and are used where they are; only of a W that is too large for the
+ * caches the forward pass makes itself copies, a block of units at a time.
  *
  *     forward   output (h × n)   = activation(Wᵀ input + b)
  *     backward  delta_in (d × n) = (W delta_out) · slope of the layer below
@@ -14,8 +14,8 @@
 #include "blocks.h"
 #include "gemm.h"
 
-/* Columns [first, first + block) of W (k × m) as column blocks, [block / LANES][k][LANES].
- * The lanes beyond m are never read. */
+/* Columns [first, first + block) of W (k × m) as column blocks, [block /
+ * LANES][k][LANES]. The lanes beyond m are never read. */
 static void
 pack_units(const struct gemm *g, size_t first, size_t block, real *packed)
 {
@@ -125,7 +125,9 @@ dense_backward(size_t d, size_t h, size_t n, const void *weights, const void *de
         .b_vector = LANES,
         .c = delta_in,
         .c_stride = stride,
-        .end = input == NULL ? GEMM_MULTIPLY : at_once ? GEMM_RELU_SLOPE : GEMM_STORE,
+        .end = input == NULL ? GEMM_MULTIPLY
+               : at_once     ? GEMM_RELU_SLOPE
+                             : GEMM_STORE,
         .beside = input,
     };
 

@@ -47,7 +47,8 @@ struct gemm {
     size_t a_row, a_step; /* A(i, p) = a[i · a_row + p · a_step] */
     const real *b;
     size_t b_stride;
-    size_t b_vector; /* from one vector of a row to the next: LANES in a matrix of rows */
+    size_t
+        b_vector; /* from one vector of a row to the next: LANES in a matrix of rows */
     real *c;
     size_t c_stride;
     const real *bias; /* of C's rows; null: none */
@@ -59,8 +60,8 @@ struct gemm {
 ALWAYS_INLINE size_t
 gemm_rows(size_t nv)
 {
-    static const unsigned char rows[] = {0, MAX_MR, MANY_REGISTERS ? 8 : 6,
-                                         MANY_REGISTERS ? 8 : 4, 6, 0, 0, 0, WIDE_MR};
+    static const unsigned char rows[] = {
+        0, MAX_MR, MANY_REGISTERS ? 8 : 6, MANY_REGISTERS ? 8 : 4, 6, 0, 0, 0, WIDE_MR};
 
     return rows[nv];
 }

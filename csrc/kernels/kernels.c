@@ -58,7 +58,7 @@ const struct nnf_kernels TABLE = {
     .dense_backward = dense_backward,
     .turn_delta = turn_delta,
     .weight_gradient = weight_gradient,
-    .sparse_forward = sparse_forward,
+    .row_forward = row_forward,
     .sparse_gradient = sparse_gradient,
 
     .activations =

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * A sparse row times the weights of a dense layer, and back: W (d × h) in θ's order,
- * its rows along the lanes. Entries are taken in their order, so a unit's sum does not
- * depend on which other units are computed with it.
+ * A row times the weights of a layer, and back: W (d × h) in θ's order, its rows along
+ * the lanes. Entries are taken in their order, so a unit's sum does not depend on which
+ * other units are computed with it; that of a dense row has the bits it has in a tile.
  */
 #ifndef NNF_KERNELS_SPARSE_H
 #define NNF_KERNELS_SPARSE_H
@@ -11,23 +11,23 @@
 #include "vector.h"
 
 /* Units that are summed at a time: enough chains of additions to hide their latency. */
-#define SPARSE_VECTORS 4
+#define ROW_VECTORS 8
 
 ALWAYS_INLINE void
-sparse_units(const int vectors, size_t d, size_t h, const struct nnf_entries *x,
-             const real *weights, const real *biases, real *z)
+row_units(const int vectors, const bool dense, size_t d, size_t h,
+          const struct nnf_entries *x, const real *weights, const real *biases, real *z)
 {
     const real *values = x->values;
-    vec sum[SPARSE_VECTORS];
+    vec sum[ROW_VECTORS];
 
     UNROLL
     for (int v = 0; v < vectors; v++) {
         sum[v] = load_u(biases + v * LANES);
     }
     for (size_t k = 0; k < x->count; k++) {
-        size_t column = (size_t)x->columns[k];
+        size_t column = dense ? k : (size_t)x->columns[k];
 
-        if (column < d) {
+        if (dense || column < d) {
             UNROLL
             for (int v = 0; v < vectors; v++) {
                 sum[v] += values[k] * load_u(weights + column * h + (size_t)v * LANES);
@@ -41,39 +41,52 @@ sparse_units(const int vectors, size_t d, size_t h, const struct nnf_entries *x,
 }
 
 /* The last units, fewer than the lanes. */
-static void
-sparse_last_units(size_t d, size_t h, size_t units, const struct nnf_entries *x,
-                  const real *weights, const real *biases, real *z)
+ALWAYS_INLINE void
+last_row_units(const bool dense, size_t d, size_t h, size_t units,
+               const struct nnf_entries *x, const real *weights, const real *biases,
+               real *z)
 {
     const real *values = x->values;
     vec sum = load_up_to(biases, units);
 
     for (size_t k = 0; k < x->count; k++) {
-        size_t column = (size_t)x->columns[k];
+        size_t column = dense ? k : (size_t)x->columns[k];
 
-        if (column < d) {
+        if (dense || column < d) {
             sum += values[k] * load_up_to(weights + column * h, units);
         }
     }
     store_up_to(z, sum, units);
 }
 
-static void
-sparse_forward(size_t d, size_t h, const struct nnf_entries *x, const void *weights,
-               const void *biases, void *z)
+ALWAYS_INLINE void
+forward_of_row(const bool dense, size_t d, size_t h, const struct nnf_entries *x,
+               const real *w, const real *b, real *z)
 {
-    const real *w = weights, *b = biases;
-    real *to = z;
     size_t j = 0;
 
-    for (; j + SPARSE_VECTORS * LANES <= h; j += SPARSE_VECTORS * LANES) {
-        sparse_units(SPARSE_VECTORS, d, h, x, w + j, b + j, to + j);
+    for (; j + ROW_VECTORS * LANES <= h; j += ROW_VECTORS * LANES) {
+        row_units(ROW_VECTORS, dense, d, h, x, w + j, b + j, z + j);
     }
-    for (; j + LANES <= h; j += LANES) {
-        sparse_units(1, d, h, x, w + j, b + j, to + j);
+    for (; j + ROW_VECTORS / 4 * LANES <= h; j += ROW_VECTORS / 4 * LANES) {
+        row_units(ROW_VECTORS / 4, dense, d, h, x, w + j, b + j, z + j);
     }
-    if (j < h) {
-        sparse_last_units(d, h, h - j, x, w + j, b + j, to + j);
+    for (; j < h; j += LANES) {
+        size_t units = h - j < LANES ? h - j : LANES;
+
+        last_row_units(dense, d, h, units, x, w + j, b + j, z + j);
+    }
+}
+
+static void
+row_forward(size_t d, size_t h, const struct nnf_entries *x, const void *weights,
+            const void *biases, void *z)
+{
+    if (x->columns == NULL) {
+        forward_of_row(true, d, h, x, weights, biases, z);
+    }
+    else {
+        forward_of_row(false, d, h, x, weights, biases, z);
     }
 }
 

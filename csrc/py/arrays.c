@@ -168,6 +168,14 @@ nnf_array_has_ndim(PyObject *object, int ndim)
     return PyArray_Check(object) && PyArray_NDIM((PyArrayObject *)object) == ndim;
 }
 
+bool
+nnf_array_has_shape(PyObject *object, size_t rows, size_t columns)
+{
+    return nnf_array_has_ndim(object, 2) &&
+           (size_t)PyArray_DIM((PyArrayObject *)object, 0) == rows &&
+           (size_t)PyArray_DIM((PyArrayObject *)object, 1) == columns;
+}
+
 static bool
 overlap(const struct array *a, const struct array *b)
 {

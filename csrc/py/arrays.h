@@ -57,8 +57,9 @@ enum element nnf_element_of(enum nnf_real real);
  * exception. */
 bool nnf_array_is_plain(PyObject *object, long ndim, struct array *array);
 
-/* True when object is an array with that many dimensions. */
+/* True when object is an array with that many dimensions, or rows and columns. */
 bool nnf_array_has_ndim(PyObject *object, int ndim);
+bool nnf_array_has_shape(PyObject *object, size_t rows, size_t columns);
 
 /* 0 when no array that is written shares memory with another, else -1 with a
  * ValueError. */

@@ -187,6 +187,35 @@ get_alpha(PyObject *object, double *alpha)
 
 /* Methods. */
 
+/* Whether out has, for a single output, a row of its complements above it. */
+static bool
+wants_both(PyObject *out, const struct array_demand *demand)
+{
+    return demand->shape[1] == 1 && nnf_array_has_shape(out, 2, demand->shape[0]);
+}
+
+/* The first row of two := 1 - the second. */
+static void
+complement(const struct array *array)
+{
+    size_t n = array->shape[1];
+
+    if (array->real == NNF_FLOAT64) {
+        double *rows = array->data;
+
+        for (size_t i = 0; i < n; i++) {
+            rows[i] = 1 - rows[n + i];
+        }
+    }
+    else {
+        float *rows = array->data;
+
+        for (size_t i = 0; i < n; i++) {
+            rows[i] = 1 - rows[n + i];
+        }
+    }
+}
+
 static PyObject *
 net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
 {
@@ -196,6 +225,8 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *parameters_object, *X_object, *out_object;
     PyObject *threads_object = NULL, *isa = Py_None;
     size_t n_threads;
+    bool both;
+    void *outputs;
     struct array parameters, out;
     struct rows rows;
     const struct array *arrays[] = {&parameters, &out, &rows.X, &rows.columns,
@@ -218,6 +249,11 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     demand.element = nnf_element_of(parameters.real);
     demand.shape[0] = rows.data.n_rows;
     demand.shape[1] = net->widths[net->n_layers];
+    both = wants_both(out_object, &demand);
+    if (both) {
+        demand.shape[1] = demand.shape[0];
+        demand.shape[0] = 2;
+    }
     if (nnf_array_get(out_object, &demand, &out) < 0 ||
         nnf_arrays_check_overlap(arrays, 5) < 0 ||
         (kernels = nnf_net_kernels(self, isa, parameters.real)) == NULL) {
@@ -231,8 +267,12 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
                            NULL) < 0) {
         return NULL;
     }
-    nnf_predict(net, kernels, parameters.data, &rows.data, out.data, n_threads, &poll,
-                detached.workspace);
+    outputs = (char *)out.data + (both ? out.n_bytes / 2 : 0);
+    if (nnf_predict(net, kernels, parameters.data, &rows.data, outputs, n_threads,
+                    &poll, detached.workspace) &&
+        both) {
+        complement(&out);
+    }
     return nnf_detached_end(&detached) < 0 ? NULL : Py_NewRef(Py_None);
 }
 

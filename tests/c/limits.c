@@ -103,7 +103,7 @@ polls_come(const struct nnf_kernels *kernels)
 static void
 polls_come_between_sparse_rows(const struct nnf_kernels *kernels)
 {
-    enum { WIDTH = 100, INPUTS = 1000, ROWS = 4, ENTRIES = 4000000 };
+    enum { WIDTH = 100, INPUTS = 1000, ROWS = 4, ENTRIES = 8000000 };
     const struct nnf_net net = {
         .n_layers = 1,
         .widths = (const size_t[]){INPUTS, WIDTH},
