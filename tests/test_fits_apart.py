@@ -209,8 +209,8 @@ def test_parameters_set_meanwhile_stay_when_the_fit_fails(monkeypatch):
 class Overtaken(MLPClassifier):
     """One whose prediction is overtaken by something that changes the model."""
 
-    def _outputs(self, X, output=None):
-        outputs = super()._outputs(X, output)
+    def _outputs(self, *args, **kwargs):
+        outputs = super()._outputs(*args, **kwargs)
         action = vars(self).pop("action", None)
         if action is not None:
             action()

@@ -28,7 +28,7 @@
 #define STRIP_BYTES ((size_t)8 * 1024)
 #define MAX_NV 8
 #define MAX_MR (MANY_REGISTERS ? 8 : 6)
-#define WIDE_MR (MANY_REGISTERS ? 3 : 1)
+#define WIDE_MR (MANY_REGISTERS ? 2 : 1)
 #define MAX_TILE 24 /* vectors */
 
 /* What becomes of the sum, element by element, while it is in registers: what takes a
@@ -193,7 +193,6 @@ TILES(4)
 TILE(5, 4)
 TILE(6, 4)
 TILE(2, 8)
-TILE(3, 8)
 #endif
 TILE(1, 8)
 
@@ -204,7 +203,7 @@ static gemm_tile_function *const gemm_tiles[MAX_NV][MAX_MR] = {
     {gemm_1x2, gemm_2x2, gemm_3x2, gemm_4x2, gemm_5x2, gemm_6x2, gemm_7x2, gemm_8x2},
     {gemm_1x3, gemm_2x3, gemm_3x3, gemm_4x3, gemm_5x3, gemm_6x3, gemm_7x3, gemm_8x3},
     {gemm_1x4, gemm_2x4, gemm_3x4, gemm_4x4, gemm_5x4, gemm_6x4},
-    [MAX_NV - 1] = {gemm_1x8, gemm_2x8, gemm_3x8},
+    [MAX_NV - 1] = {gemm_1x8, gemm_2x8},
 #else
     {gemm_1x1, gemm_2x1, gemm_3x1, gemm_4x1, gemm_5x1, gemm_6x1},
     {gemm_1x2, gemm_2x2, gemm_3x2, gemm_4x2, gemm_5x2, gemm_6x2},

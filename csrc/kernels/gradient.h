@@ -19,16 +19,16 @@
 
 /* Sums along the lanes in tiles of rows × columns products: as many as the registers
  * hold, and as end together in vectors. */
-#define DOT_ROWS (MANY_REGISTERS ? 16 : 8)
+#define DOT_ROWS (MANY_REGISTERS ? 8 : 5)
 #define DOT_COLUMNS (MANY_REGISTERS ? 4 : 3)
-#define MAX_DOT_BLOCKS ((20 + LANES - 1) / LANES)
+#define DOT_BLOCKS ((20 + LANES - 1) / LANES) /* of 20 products at most */
 
 ALWAYS_INLINE void
 dot_tile(const int rows, const int columns, size_t n, const real *x, const real *y,
          size_t stride, real *c, size_t c_stride, bool accumulate)
 {
-    vec sum[MAX_DOT_BLOCKS * LANES] = {{0}};
-    real total[MAX_DOT_BLOCKS * LANES];
+    vec sum[DOT_BLOCKS * LANES] = {{0}};
+    real total[DOT_BLOCKS * LANES];
 
     NO_UNROLL
     for (size_t j = 0; j < n; j += LANES) {
@@ -73,12 +73,12 @@ typedef void dot_function(size_t n, const real *x, const real *y, size_t stride,
 #define DOT_NAME(rows, columns) [rows] = dot_##rows##x##columns,
 
 #if MANY_REGISTERS
-#define EACH_DOT_1(f) EACH_DOT(f, 1) f(4, 1) f(5, 1) f(8, 1) f(16, 1)
+#define EACH_DOT_1(f) EACH_DOT(f, 1) f(4, 1) f(5, 1) f(8, 1)
 #define EACH_DOT_2(f) EACH_DOT(f, 2) f(4, 2) f(5, 2) f(8, 2)
 #define EACH_DOT_3(f) EACH_DOT(f, 3) f(4, 3) f(5, 3)
 #define EACH_DOT_4(f) EACH_DOT(f, 4) f(4, 4) f(5, 4)
 #else
-#define EACH_DOT_1(f) EACH_DOT(f, 1) f(4, 1) f(5, 1) f(8, 1)
+#define EACH_DOT_1(f) EACH_DOT(f, 1) f(4, 1) f(5, 1)
 #define EACH_DOT_2(f) EACH_DOT(f, 2) f(4, 2) f(5, 2)
 #define EACH_DOT_3(f) EACH_DOT(f, 3)
 #define EACH_DOT_4(f)
@@ -104,16 +104,11 @@ static dot_function *const dot_tiles[DOT_COLUMNS + 1][DOT_ROWS + 1] = {
 ALWAYS_INLINE size_t
 dot_rows(size_t left, size_t columns)
 {
-    static const unsigned char most[] = {0, DOT_ROWS, DOT_ROWS / 2, 5, 5};
-    size_t rows;
-
+    if (MANY_REGISTERS && columns <= 2 && left >= 8) {
+        return 8;
+    }
     if (!MANY_REGISTERS && columns == 3) {
         return left < 3 ? left : 3;
-    }
-    for (rows = most[columns]; rows > 5; rows /= 2) {
-        if (left >= rows) {
-            return rows;
-        }
     }
     return left <= 5 ? left : left == 6 ? 3 : 4;
 }
