@@ -5,28 +5,32 @@
 
 /* Summing a weight takes about as long as a floating-point addition. */
 #define WEIGHT_NANOSECONDS 2.0
+#define WEIGHTS_AT_ONCE ((size_t)1024 * 1024)
 
 bool
 nnf_batch_weight(const struct nnf_batch *batch, struct nnf_crew *crew, double *weight)
 {
     const struct nnf_rows *rows = &batch->rows;
     const void *weights = rows->data->weights;
-    bool counts = false;
+    bool counts = false, stopped = false;
 
     *weight = (double)rows->n;
     if (weights == NULL) {
         return true;
     }
     *weight = 0;
-    for (size_t i = 0; i < rows->n; i++) {
-        size_t row = nnf_row_number(rows, i);
-        double each = real_at(crew->kernels->real, weights, row);
+    for (size_t first = 0, last; first < rows->n && !stopped; first = last) {
+        last = min_size(rows->n, first + WEIGHTS_AT_ONCE);
+        for (size_t i = first; i < last; i++) {
+            size_t row = nnf_row_number(rows, i);
+            double each = real_at(crew->kernels->real, weights, row);
 
-        counts = counts || each != 0;
-        *weight += each;
+            counts = counts || each != 0;
+            *weight += each;
+        }
+        stopped = nnf_crew_stopped(
+            crew, 0, nnf_crew_time(crew, WEIGHT_NANOSECONDS) * (double)(last - first));
     }
-    nnf_crew_stopped(crew, 0,
-                     nnf_crew_time(crew, WEIGHT_NANOSECONDS) * (double)rows->n);
     return counts;
 }
 

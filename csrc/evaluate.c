@@ -54,7 +54,7 @@ nnf_gradient(const struct nnf_net *net, const struct nnf_kernels *kernels,
     struct evaluation evaluation;
     struct nnf_crew *crew = &evaluation.crew;
     struct arena arena = {.base = workspace};
-    double loss, weight;
+    double loss, squares, weight;
     bool done;
 
     plan_evaluation(&evaluation, net, kernels, data, alpha, n_threads, &arena);
@@ -64,10 +64,9 @@ nnf_gradient(const struct nnf_net *net, const struct nnf_kernels *kernels,
     nnf_batch_weight(&batch, crew, &weight);
     done =
         nnf_batch_gradient(&evaluation.plan, crew, &batch, parameters, gradient, &loss);
+    done = done && nnf_optim_finish(&evaluation.optim, &evaluation.plan, crew, alpha,
+                                    weight, parameters, gradient, &squares);
     if (done) {
-        double squares = nnf_optim_finish(&evaluation.optim, &evaluation.plan, crew,
-                                          alpha, weight, parameters, gradient);
-
         *objective =
             loss * nnf_loss_factor(net) / weight + 0.5 * alpha * squares / weight;
     }

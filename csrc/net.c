@@ -72,7 +72,7 @@ nnf_inputs_check(const struct nnf_net *net, const struct nnf_data *data)
         }
         before = start;
     }
-    for (size_t k = 0; k < data->n_stored; k++) {
+    for (int64_t k = data->row_starts[0]; k < before; k++) {
         if (data->columns[k] < 0 || (size_t)data->columns[k] >= net->widths[0]) {
             return "every column of a sparse matrix must be the number of an input";
         }

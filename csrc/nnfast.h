@@ -141,7 +141,8 @@ struct nnf_data {
     const void *weights;   /* n_rows sample weights; NULL: all 1 */
 };
 
-/* NULL when a sparse X is a matrix of the network's inputs, else the sentence. */
+/* NULL when a sparse X is a matrix of the network's inputs, else the sentence. Of the
+ * columns those are looked at that belong to a row. */
 const char *nnf_inputs_check(const struct nnf_net *net, const struct nnf_data *data);
 
 /* The same for inputs, targets and labels. */
@@ -149,9 +150,9 @@ const char *nnf_data_check(const struct nnf_net *net, const struct nnf_data *dat
 
 /* Being asked while at work. */
 
-/* Called with context every 10 to 50 ms of work, counted in work, only where θ is
- * whole. Non-zero stops the call; a null function, or a null pointer to this, is
- * never called. */
+/* Called with context every 10 to 50 ms of work, counted in work, where θ is whole (or,
+ * with more than four million weights, in the middle of a step). Non-zero stops the
+ * call; a null function, or a null pointer to this, is never called. */
 struct nnf_poll {
     int (*call)(void *context);
     void *context;
@@ -278,7 +279,8 @@ size_t nnf_train_workspace(const struct nnf_net *net, const struct nnf_kernels *
 /* Train θ in place for up to max_epochs. With validation data best_parameters (length
  * of θ) receives θ of every epoch that beats best_score, and is left as it was when
  * none does; otherwise it may be NULL. When the call returns, θ is whole, whatever
- * stopped it. */
+ * stopped it: but if poll did so within a step of more than four million weights, a
+ * part of them has made that step, and n_updates does not count it. */
 void nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
                struct nnf_training *training, const struct nnf_data *data,
                void *parameters, void *moments, void *best_parameters, void *workspace);

@@ -10,6 +10,11 @@
  * twice, for it is counted more exactly than products are. */
 #define STEP_NANOSECONDS 1.0
 
+/* So many runs are stepped between two polls: four million parameters. A network that
+ * has more is in no cache, and may be touched for the first time. */
+#define RUNS_AT_ONCE ((size_t)512)
+#define LARGE_STEP_NANOSECONDS 4.0
+
 /* Below this rate the adaptive schedule gives up, as scikit-learn's does. */
 #define SMALLEST_RATE 1e-6
 
@@ -93,6 +98,7 @@ nnf_optim_rate(const struct nnf_training *training)
 struct run_task {
     const struct nnf_optim *optim;
     const struct nnf_plan *plan;
+    size_t begin, end;                   /* runs to work on */
     const struct nnf_training *training; /* null: finish the gradient */
     struct nnf_update update;
     double alpha;
@@ -109,8 +115,8 @@ work_on_runs(void *context, const struct nnf_part *part)
     size_t size = kernels->real_size, first, last;
     struct nnf_update update = task->update;
 
-    nnf_share(task->optim->n_runs, part, &first, &last);
-    for (size_t i = first; i < last; i++) {
+    nnf_share(task->end - task->begin, part, &first, &last);
+    for (size_t i = task->begin + first; i < task->begin + last; i++) {
         const struct nnf_run *run = &task->optim->runs[i];
         void *parameters = at(task->parameters, run->begin, size);
         void *gradient = at(task->gradient, run->begin, size);
@@ -130,27 +136,40 @@ work_on_runs(void *context, const struct nnf_part *part)
     }
 }
 
-/* Run the task; the sum of the weights' squares. Work is counted when it is done: θ
- * is whole again only then. */
-static double
-run_all(struct run_task *task, struct nnf_crew *crew)
+/* Run the task; *squares: the sum of the weights' squares. Work is counted when it is
+ * done: θ is whole again only then. False: stopped in between, in a large network. */
+static bool
+run_all(struct run_task *task, struct nnf_crew *crew, double *squares)
 {
-    double sum = 0;
-    double work =
-        nnf_crew_time(crew, STEP_NANOSECONDS) * (double)task->plan->n_parameters;
+    size_t n_runs = task->optim->n_runs;
+    double nanoseconds =
+        n_runs > RUNS_AT_ONCE ? LARGE_STEP_NANOSECONDS : STEP_NANOSECONDS;
+    bool stopped = false;
 
-    nnf_team_run(&crew->team, nnf_crew_workers(crew, 2 * work), work_on_runs, task);
-    for (size_t i = 0; i < task->optim->n_runs; i++) {
-        sum += task->optim->squares[i];
+    *squares = 0;
+    for (; task->begin < n_runs && !stopped; task->begin = task->end) {
+        size_t parameters;
+        double work;
+
+        task->end = min_size(n_runs, task->begin + RUNS_AT_ONCE);
+        parameters =
+            min_size(task->plan->n_parameters, (task->end - task->begin) * RUN_LENGTH);
+        work = nnf_crew_time(crew, STEP_NANOSECONDS) * (double)parameters;
+        nnf_team_run(&crew->team, nnf_crew_workers(crew, 2 * work), work_on_runs, task);
+        for (size_t i = task->begin; i < task->end; i++) {
+            *squares += task->optim->squares[i];
+        }
+        stopped = nnf_crew_stopped(
+            crew, 0, nnf_crew_time(crew, nanoseconds) * (double)parameters);
     }
-    nnf_crew_stopped(crew, 0, work);
-    return sum;
+    return task->begin == n_runs;
 }
 
-double
+bool
 nnf_optim_step(const struct nnf_optim *optim, const struct nnf_plan *plan,
                struct nnf_crew *crew, const struct nnf_training *training,
-               double weight, void *parameters, void *gradient, void *moments)
+               double weight, void *parameters, void *gradient, void *moments,
+               double *squares)
 {
     struct run_task task = {
         .optim = optim,
@@ -169,13 +188,13 @@ nnf_optim_step(const struct nnf_optim *optim, const struct nnf_plan *plan,
         .moments = moments,
     };
 
-    return run_all(&task, crew);
+    return run_all(&task, crew, squares);
 }
 
-double
+bool
 nnf_optim_finish(const struct nnf_optim *optim, const struct nnf_plan *plan,
                  struct nnf_crew *crew, double alpha, double weight,
-                 const void *parameters, void *gradient)
+                 const void *parameters, void *gradient, double *squares)
 {
     struct run_task task = {
         .optim = optim,
@@ -186,7 +205,7 @@ nnf_optim_finish(const struct nnf_optim *optim, const struct nnf_plan *plan,
         .gradient = gradient,
     };
 
-    return run_all(&task, crew);
+    return run_all(&task, crew, squares);
 }
 
 enum nnf_event

@@ -27,15 +27,18 @@ void nnf_optim_plan(struct nnf_optim *optim, const struct nnf_plan *plan, double
 /* The learning rate of the next step; Adam's follows from its counter. */
 double nnf_optim_rate(const struct nnf_training *training);
 
-/* One step of training's solver with the batch's summed gradient; returns |W|². */
-double nnf_optim_step(const struct nnf_optim *optim, const struct nnf_plan *plan,
-                      struct nnf_crew *crew, const struct nnf_training *training,
-                      double weight, void *parameters, void *gradient, void *moments);
+/* One step of training's solver with the batch's summed gradient; *squares: |W|².
+ * False: stopped within, as only a network of more than four million parameters is. A
+ * part of them has then made the step, with their moments, and the rest has not. */
+bool nnf_optim_step(const struct nnf_optim *optim, const struct nnf_plan *plan,
+                    struct nnf_crew *crew, const struct nnf_training *training,
+                    double weight, void *parameters, void *gradient, void *moments,
+                    double *squares);
 
-/* gradient := (gradient + alpha W) / weight; returns |W|². */
-double nnf_optim_finish(const struct nnf_optim *optim, const struct nnf_plan *plan,
-                        struct nnf_crew *crew, double alpha, double weight,
-                        const void *parameters, void *gradient);
+/* gradient := (gradient + alpha W) / weight; *squares: |W|². False: stopped. */
+bool nnf_optim_finish(const struct nnf_optim *optim, const struct nnf_plan *plan,
+                      struct nnf_crew *crew, double alpha, double weight,
+                      const void *parameters, void *gradient, double *squares);
 
 /* What the solver does when the loss or score has not improved for long enough. */
 enum nnf_event nnf_optim_stalled(struct nnf_training *training);

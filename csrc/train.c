@@ -4,7 +4,9 @@
  * scikit-learn's rules for the learning rate and for stopping.
  *
  * θ changes in step() only, after the batch's gradient is complete; every way out of
- * a half-done batch leaves θ and the moments as the last whole step made them.
+ * a half-done batch leaves θ and the moments as the last whole step made them. (To make
+ * a step takes long in a network of millions of weights: if it is stopped in there, a
+ * part of them has made it.)
  */
 #include <math.h>
 #include <string.h>
@@ -19,6 +21,10 @@
 #define STEP_NANOSECONDS 500.0
 #define SHUFFLE_NANOSECONDS 20.0
 #define SHUFFLE_AT_ONCE ((size_t)256 * 1024)
+
+/* What it takes to look at a number that is fetched from memory. */
+#define LOOK_NANOSECONDS 0.5
+#define LOOK_AT_ONCE ((size_t)4 * 1024 * 1024)
 
 /* Up to this size the rows of a full batch are kept as tiles from epoch to epoch. */
 #define RESIDENT_BYTES ((size_t)64 * 1024 * 1024)
@@ -90,6 +96,14 @@ nnf_train_workspace(const struct nnf_net *net, const struct nnf_kernels *kernels
     return arena.overflow ? 0 : arena.used;
 }
 
+/* Count things of which each takes so long, beside the products. False: stopped. */
+static bool
+goes_on(struct job *job, size_t n, double nanoseconds)
+{
+    return !nnf_crew_stopped(&job->crew, 0,
+                             nnf_crew_time(&job->crew, nanoseconds) * (double)n);
+}
+
 /* One step. */
 
 /* What an epoch's batches add up to. */
@@ -112,7 +126,7 @@ step(struct job *job, size_t row, size_t n, struct epoch *epoch)
     };
     double loss, squares, weight;
 
-    if (nnf_crew_stopped(&job->crew, 0, nnf_crew_time(&job->crew, STEP_NANOSECONDS))) {
+    if (!goes_on(job, 1, STEP_NANOSECONDS)) {
         return false;
     }
     if (!nnf_batch_weight(&batch, &job->crew, &weight)) {
@@ -124,8 +138,11 @@ step(struct job *job, size_t row, size_t n, struct epoch *epoch)
     }
     training->n_updates++;
     training->learning_rate = nnf_optim_rate(training);
-    squares = nnf_optim_step(&job->optim, &job->plan, &job->crew, training, weight,
-                             job->parameters, job->gradient, job->moments);
+    if (!nnf_optim_step(&job->optim, &job->plan, &job->crew, training, weight,
+                        job->parameters, job->gradient, job->moments, &squares)) {
+        training->n_updates--;
+        return false;
+    }
     loss = (loss * nnf_loss_factor(job->plan.net) + 0.5 * training->alpha * squares) /
            weight;
     epoch->loss += loss * (double)n;
@@ -144,9 +161,7 @@ shuffle(struct job *job)
 
         nnf_shuffle(job->training->shuffle, job->order, left, left - part);
         left -= part;
-        if (nnf_crew_stopped(&job->crew, 0,
-                             nnf_crew_time(&job->crew, SHUFFLE_NANOSECONDS) *
-                                 (double)part)) {
+        if (!goes_on(job, part, SHUFFLE_NANOSECONDS)) {
             return false;
         }
     }
@@ -167,6 +182,23 @@ run_batches(struct job *job, struct epoch *epoch)
         }
     }
     return true;
+}
+
+/* Whether all weights are finite, as far as they were looked at until a stop. */
+static bool
+is_finite(struct job *job)
+{
+    const struct nnf_kernels *kernels = job->plan.kernels;
+    bool finite = true, stopped = false;
+
+    for (size_t first = 0; first < job->plan.n_parameters && finite && !stopped;
+         first += LOOK_AT_ONCE) {
+        size_t n = min_size(LOOK_AT_ONCE, job->plan.n_parameters - first);
+
+        finite = kernels->all_finite(n, at(job->parameters, first, kernels->real_size));
+        stopped = !goes_on(job, n, LOOK_NANOSECONDS);
+    }
+    return finite;
 }
 
 /* Compare with the best so far; NaN is neither better nor worse, as there. */
@@ -201,8 +233,7 @@ finish_epoch(struct job *job, enum nnf_event *event)
     struct nnf_training *training = job->training;
 
     *event = NNF_EVENT_NONE;
-    if (training->first_bad_epoch == 0 &&
-        !job->plan.kernels->all_finite(job->plan.n_parameters, job->parameters)) {
+    if (training->first_bad_epoch == 0 && !is_finite(job)) {
         training->first_bad_epoch = training->n_epochs;
         /* With validation the best epoch's weights are still to be had. */
         if (training->validation == NULL) {
@@ -271,6 +302,24 @@ run_epoch(struct job *job)
 
 /* The fit. */
 
+/* The rows in their own order. False: stopped. */
+static bool
+number_rows(struct job *job)
+{
+    size_t n_rows = job->order == NULL ? 0 : job->data->n_rows;
+
+    for (size_t first = 0, last; first < n_rows; first = last) {
+        last = min_size(n_rows, first + SHUFFLE_AT_ONCE);
+        for (size_t i = first; i < last; i++) {
+            job->order[i] = i;
+        }
+        if (!goes_on(job, last - first, LOOK_NANOSECONDS)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Everything that is done once, before the first epoch. False: stopped. */
 static bool
 begin_job(struct job *job)
@@ -278,8 +327,8 @@ begin_job(struct job *job)
     const struct nnf_training *training = job->training;
     const struct nnf_rows all = {.data = job->data, .n = job->data->n_rows};
 
-    for (size_t i = 0; job->order != NULL && i < job->data->n_rows; i++) {
-        job->order[i] = i;
+    if (!number_rows(job)) {
+        return false;
     }
     if (training->validation != NULL) {
         job->scoring.data = training->validation;

@@ -106,9 +106,9 @@ def _changes(
     state = vars(estimator)
     known = map(before.get, after, repeat(_ABSENT))
     learnt = dict(compress(after.items(), map(operator.is_not, after.values(), known)))
-    calls: list[Callable[[], Any]] = [
-        partial(state.pop, name, None)
-        for name in filterfalse(after.__contains__, before)
+    dropped = filterfalse(after.__contains__, before)
+    certain: list[Callable[[], Any]] = [
+        partial(state.pop, name, None) for name in dropped
     ]
     if resumed and estimator._owns_views() and estimator._parameters.flags.writeable:
         for name in ("_parameters", "_widths", "coefs_", "intercepts_"):
@@ -116,11 +116,14 @@ def _changes(
         learnt["_views"] = (*estimator._views,)  # another tuple: see of_one_model
         theta, learnt_theta = estimator._parameters, after["_parameters"]
         # NumPy would let other threads run while it copies.
-        calls.append(_assignment(memoryview(theta), memoryview(learnt_theta)))
-    for name in _CURVES if resumed else ():
-        if isinstance(state.get(name), list) and isinstance(learnt.get(name), list):
-            calls.append(_assignment(state[name], learnt.pop(name)))
-    return [*calls, partial(state.update, learnt)]
+        certain.append(_assignment(memoryview(theta), memoryview(learnt_theta)))
+    curves = [
+        _assignment(state[name], learnt.pop(name))
+        for name in (_CURVES if resumed else ())
+        if isinstance(state.get(name), list) and isinstance(learnt.get(name), list)
+    ]
+    # What may lack memory comes first, and then changes nothing.
+    return [*curves, partial(state.update, learnt), *certain]
 
 
 def _assignment(target: Any, values: Any) -> Callable[[], Any]:

@@ -23,6 +23,7 @@ from ._constraints import (
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._failure import bad_parameter_named
 from ._initialization import initialize
+from ._pieces import all_finite, by_rows, copy, is_large
 from ._private_views import PrivateViews
 from ._scikit_learn import fit_context
 from ._validation import validate_training, validate_weight
@@ -160,7 +161,7 @@ class BaseMLP(PrivateViews, Weights, ABC):
             theta = dtype = None
             if resume:
                 theta, fitted_widths = self._theta()
-                theta, dtype = theta.copy(), theta.dtype
+                theta, dtype = copy(theta), theta.dtype
             X, given = validate_training(self, X, y, dtype)
             y, n_outputs, output = self._encode(given, X.dtype, incremental)
             weight = validate_weight(sample_weight, X)
@@ -192,7 +193,7 @@ class BaseMLP(PrivateViews, Weights, ABC):
             theta, attributes = self._solve(
                 widths, theta, data, weight, resume, incremental
             )
-            if not np.isfinite(theta).all():
+            if not all_finite(theta):
                 raise ValueError(_stochastic.NOT_FINITE)
             self.n_layers_, self.n_outputs_ = len(widths), n_outputs
             self.__dict__.update(attributes)
@@ -312,6 +313,12 @@ class BaseMLP(PrivateViews, Weights, ABC):
             single = np.result_type(X.dtype, dtype) == np.float32
             dtype = np.dtype(np.float32 if single else np.float64)
             theta = cast(theta, dtype, "coefs_")
+        if X.dtype != dtype and is_large(X.shape[0], mean_width(X)):
+
+            def outputs(rows: Any) -> np.ndarray:
+                return self._outputs(cast_inputs(rows, dtype), output, both)
+
+            return by_rows(outputs, X, mean_width(X))
         X = cast_inputs(X, dtype)
         output = output or self.out_activation_
         n_rows = X.shape[0]

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from . import _labels
 from ._apart import apart, of_one_model
 from ._base import BaseMLP
+from ._pieces import by_rows
 from ._scikit_learn import check_partial_fit_first_call, fit_context
 from ._validation import validate_inputs
 
@@ -151,8 +152,11 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> model.fit([[0.0], [1.0], [2.0]], [5, 5, 7]).predict([[0.5], [1.9]])
         array([5, 7])
         """
-        outputs = self._outputs(validate_inputs(self, X))
-        return _labels.decode(outputs, self._label_binarizer)
+
+        def labels(rows: Any) -> np.ndarray:
+            return _labels.decode(self._outputs(rows), self._label_binarizer)
+
+        return by_rows(labels, validate_inputs(self, X), len(self.classes_))
 
     @of_one_model
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -223,7 +227,10 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> bool(model.predict_log_proba([[1e4]])[0, 0] < -1000)
         True
         """
-        X = validate_inputs(self, X)  # once: it may have a warning to give
+        return by_rows(self._log_proba, validate_inputs(self, X), len(self.classes_))
+
+    def _log_proba(self, X: Any) -> np.ndarray:
+        """predict_log_proba for an X that ``validate_inputs`` has passed."""
         y_prob = self._proba(X)
         saturated = y_prob < np.finfo(y_prob.dtype).tiny
         y_prob[saturated] = 1  # keeps the logarithm quiet

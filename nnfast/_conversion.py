@@ -257,7 +257,7 @@ def _flat(arrays: Sequence[Any], widths: Sequence[int]) -> np.ndarray:
     """
     arrays = [np.asarray(array) for array in arrays]
     single = all(array.dtype == np.float32 for array in arrays)
-    flat = _parameters.empty(widths, np.float32 if single else np.float64)
+    flat = _parameters.zeros(widths, np.float32 if single else np.float64)
     coefs, intercepts = _parameters.views(flat, widths)
     for view, array in zip([*coefs, *intercepts], arrays, strict=True):
         if view.shape != array.shape:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
+from ._pieces import by_rows, is_large, pieces
+
 # The core numbers the columns of a sparse X by int32.
 _MOST_COLUMNS = np.iinfo(np.int32).max
 
@@ -24,12 +26,28 @@ class Data(NamedTuple):
 
     def rows(self, index: np.ndarray) -> "Data":
         """A copy of some of the rows."""
-        weight = None if self.weight is None else self.weight[index]
-        return Data(self.X[index], self.y[index], weight)
+        weight = None if self.weight is None else _rows(self.weight, index)
+        return Data(_rows(self.X, index), _rows(self.y, index), weight)
 
     def arrays(self) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """The three arguments of the core's functions."""
         return input_arrays(self.X), self.y, self.weight
+
+
+def _rows(array: Any, index: np.ndarray) -> Any:
+    if not issparse(array):
+        return by_rows(array.__getitem__, index, array[:1].size)
+    width = mean_width(array)
+    if not is_large(len(index), width):
+        return array[index]
+    starts = np.append(0, np.cumsum(np.diff(array.indptr)[index]))
+    values = np.empty(starts[-1], array.dtype)
+    columns = np.empty(starts[-1], array.indices.dtype)
+    for piece in pieces(len(index), width):
+        part, at = array[index[piece]], slice(starts[piece.start], starts[piece.stop])
+        values[at], columns[at] = part.data, part.indices
+    shape = (len(index), array.shape[1])
+    return type(array)((values, columns, starts), shape=shape)
 
 
 def cast(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:

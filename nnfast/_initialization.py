@@ -9,12 +9,14 @@ Glorot & Bengio 2010 (glorot), He et al. 2015 (he), LeCun et al. 1998 (lecun).
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from . import _parameters
+from ._pieces import all_finite, fill
 
 # Standard deviation of a layer's weights from its numbers of inputs and outputs.
 # Uniform draws reach to sqrt(3) standard deviations.
@@ -67,27 +69,25 @@ def initialize(
         names = ("init[0]", "init[1]")
         return _parameters.pack(init[0], init[1], widths, dtype, names)
 
-    theta = _parameters.empty(widths, dtype)
-    theta[:] = 0
+    theta = _parameters.zeros(widths, dtype)
     coefs, intercepts = _parameters.views(theta, widths)
     scheme, _, distribution = init.partition("_")
     for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
-        shape = (fan_in, fan_out)
         if init == "auto":
             factor = 2.0 if activations[layer] == "logistic" else 6.0
             bound = np.sqrt(factor / (fan_in + fan_out))
-            coefs[layer][:] = random_state.uniform(-bound, bound, shape)
+            fill(coefs[layer], partial(random_state.uniform, -bound, bound))
             intercepts[layer][:] = random_state.uniform(-bound, bound, fan_out)
         elif init == "normal":
             with np.errstate(over="ignore"):  # said below, with its reason
-                coefs[layer][:] = random_state.normal(0.0, init_scale, shape)
+                fill(coefs[layer], partial(random_state.normal, 0.0, init_scale))
         elif distribution == "normal":
             deviation = _DEVIATIONS[scheme](fan_in, fan_out)
-            coefs[layer][:] = random_state.normal(0.0, deviation, shape)
+            fill(coefs[layer], partial(random_state.normal, 0.0, deviation))
         elif distribution == "uniform":
             bound = math.sqrt(3) * _DEVIATIONS[scheme](fan_in, fan_out)
-            coefs[layer][:] = random_state.uniform(-bound, bound, shape)
-    if not np.isfinite(theta).all():
+            fill(coefs[layer], partial(random_state.uniform, -bound, bound))
+    if not all_finite(theta):
         raise ValueError(
             f"init_scale={init_scale} draws weights too large for {theta.dtype}."
         )

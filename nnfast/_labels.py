@@ -6,10 +6,13 @@ matrix is built only where a network has logistic outputs. Softmax outputs are t
 on class numbers.
 """
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from sklearn.utils import compute_class_weight
+
+from ._pieces import by_rows, pieces
 
 
 def binarizer(y: Any, classes: Any = None) -> Any:
@@ -36,7 +39,7 @@ def _plain_classes(y: Any) -> np.ndarray | None:
     So it has at more than half as many classes as rows: it then has a warning to give.
     """
     if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "bi":
-        found = np.unique(y)
+        found = reduce(np.union1d, (np.unique(y[piece]) for piece in pieces(len(y))))
         if 2 * len(found) < len(y):
             return found
     return None
@@ -69,13 +72,20 @@ def encode(y: np.ndarray, labels: Any, dtype: Any) -> tuple[np.ndarray, int, str
     if labels.y_type_ == "multiclass":
         if y.ndim != 1:
             raise ValueError("The object was not fitted with multilabel input.")
-        numbers = np.searchsorted(labels.classes_, y).astype(np.int64)
-        return numbers, len(labels.classes_), "softmax"
+
+        def number(part: np.ndarray) -> np.ndarray:
+            return np.searchsorted(labels.classes_, part).astype(np.int64)
+
+        return by_rows(number, y, 1), len(labels.classes_), "softmax"
     if labels.y_type_ == "binary" and y.ndim == 1:
         # What labels.transform(y) gives, without its second look at y.
-        two = len(labels.classes_) == 2
-        positive = y == labels.classes_[1] if two else np.zeros(len(y), bool)
-        return positive.astype(dtype)[:, np.newaxis], 1, "logistic"
+        if len(labels.classes_) == 1:
+            return np.zeros((len(y), 1), dtype), 1, "logistic"
+
+        def is_second(part: np.ndarray) -> np.ndarray:
+            return (part == labels.classes_[1]).astype(dtype)[:, np.newaxis]
+
+        return by_rows(is_second, y, 1), 1, "logistic"
     targets = labels.transform(y)
     return np.require(targets, dtype, ["C", "A"]), targets.shape[1], "logistic"
 

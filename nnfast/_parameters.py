@@ -18,14 +18,14 @@ def size(widths: Sequence[int]) -> int:
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
 
 
-def empty(widths: Sequence[int], dtype: Any) -> np.ndarray:
-    """Memory for θ; ValueError where there is none."""
+def zeros(widths: Sequence[int], dtype: Any) -> np.ndarray:
+    """A θ of zeros; ValueError where there is none."""
     n_bytes = size(widths) * np.dtype(dtype).itemsize
     try:
         # Half, so that no product of sizes overflows later on.
         if n_bytes > sys.maxsize // 2:
             raise MemoryError
-        return np.empty(size(widths), dtype)
+        return np.zeros(size(widths), dtype)
     except MemoryError:
         raise ValueError(
             f"hidden_layer_sizes={list(widths[1:-1])} with {widths[0]} inputs and"
@@ -82,7 +82,7 @@ def pack(
     names: tuple[str, str] = ("coefs_", "intercepts_"),
 ) -> np.ndarray:
     """A new θ from arrays that a user gave; ValueError names the one that is wrong."""
-    theta = empty(widths, dtype)
+    theta = zeros(widths, dtype)
     groups = zip(names, (coefs, intercepts), views(theta, widths), strict=True)
     for name, given, targets in groups:
         _check_list(name, given, len(targets))

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 
 from ._data import Data
+from ._pieces import copy
 from ._scikit_learn import NO_WEIGHT, warn
 
 NOT_FINITE = (
@@ -71,7 +72,9 @@ class Optimizer:
 
     def copy(self, dtype: Any) -> "Optimizer":
         """One to train with, so that a failure leaves this one as it is."""
-        return replace(self, moments=self.moments.astype(dtype))
+        moments = self.moments
+        same = moments.dtype == dtype and moments.flags.c_contiguous
+        return replace(self, moments=copy(moments) if same else moments.astype(dtype))
 
     def settings(self) -> dict[str, Any]:
         """The part of the core's settings that is the optimizer's."""
@@ -141,7 +144,7 @@ def train(
     held_out = best = None
     if estimator.early_stopping:
         data, held_out = _split(estimator, data, validation_weight, random_state)
-        best = theta.copy()
+        best = copy(theta)
 
     before = _History.of(estimator if resume else None)
     optimizer = getattr(estimator, "_optimizer", None) if incremental else None

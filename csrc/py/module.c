@@ -170,6 +170,32 @@ module_free(void *module)
     module_clear(module);
 }
 
+/* Numbers that are looked at in a millisecond or so. */
+#define LOOK_AT_ONCE ((size_t)4 * 1024 * 1024)
+
+/* Whether all numbers are finite; -1 with the exception of a signal handler. Others run
+ * meanwhile where it takes long. */
+static int
+is_finite(const struct nnf_kernels *kernels, const struct array *array)
+{
+    size_t each = array->n_bytes / array->size, n;
+    bool finite = true;
+
+    if (array->size <= LOOK_AT_ONCE) {
+        return nnf_all_finite(kernels, array->size, array->data);
+    }
+    for (size_t first = 0; first < array->size && finite; first += n) {
+        n = array->size - first < LOOK_AT_ONCE ? array->size - first : LOOK_AT_ONCE;
+        Py_BEGIN_ALLOW_THREADS finite =
+            nnf_all_finite(kernels, n, (const char *)array->data + first * each);
+        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
+        {
+            return -1;
+        }
+    }
+    return finite;
+}
+
 /* Arguments: any object, and a number of dimensions. */
 static PyObject *
 is_plain(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
@@ -177,6 +203,7 @@ is_plain(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     struct module_state *state = PyModule_GetState(module);
     struct array array;
     long ndim;
+    int finite;
 
     if (n_args != 2) {
         PyErr_Format(PyExc_TypeError, "is_plain takes 2 arguments, got %zd", n_args);
@@ -186,9 +213,11 @@ is_plain(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (ndim == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    return PyBool_FromLong(nnf_array_is_plain(args[0], ndim, &array) &&
-                           nnf_all_finite(nnf_kernels_find(state->isa, array.real),
-                                          array.size, array.data));
+    if (!nnf_array_is_plain(args[0], ndim, &array)) {
+        Py_RETURN_FALSE;
+    }
+    finite = is_finite(nnf_kernels_find(state->isa, array.real), &array);
+    return finite < 0 ? NULL : PyBool_FromLong(finite);
 }
 
 static PyObject *

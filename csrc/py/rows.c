@@ -66,6 +66,57 @@ get_sparse(PyObject *X, enum nnf_real real, enum rows_role role, struct rows *ro
     return 0;
 }
 
+/* Checks. */
+
+/* Entries and rows that are looked at in a few milliseconds. */
+#define LOOK_AT_ONCE ((size_t)2 * 1024 * 1024)
+
+typedef const char *data_check(const struct nnf_net *, const struct nnf_data *);
+
+/* The rows from `first` on that are looked at without a pause. */
+static struct nnf_data
+part_of(const struct nnf_data *data, size_t first)
+{
+    struct nnf_data part = *data;
+    const int64_t *starts = data->row_starts;
+    size_t most = data->n_rows - first, n = 1;
+
+    while (n < most && n < LOOK_AT_ONCE &&
+           (starts == NULL || (uint64_t)starts[first + n] - (uint64_t)starts[first] <
+                                  (uint64_t)LOOK_AT_ONCE)) {
+        n++;
+    }
+    part.n_rows = n;
+    part.row_starts = starts == NULL ? NULL : starts + first;
+    part.labels = data->labels == NULL ? NULL : data->labels + first;
+    return part;
+}
+
+/* *flaw: what the check says of all rows; -1 with the exception of a signal handler.
+ * Others run meanwhile where it takes long. */
+static int
+check_all(data_check *check, const struct nnf_net *net, const struct nnf_data *data,
+          const char **flaw)
+{
+    if (data->n_rows <= LOOK_AT_ONCE && data->n_stored <= LOOK_AT_ONCE) {
+        *flaw = check(net, data);
+        return 0;
+    }
+    *flaw = NULL;
+    for (size_t first = 0; first < data->n_rows && *flaw == NULL;) {
+        struct nnf_data part;
+
+        Py_BEGIN_ALLOW_THREADS part = part_of(data, first);
+        *flaw = check(net, &part);
+        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
+        {
+            return -1;
+        }
+        first += part.n_rows;
+    }
+    return 0;
+}
+
 int
 nnf_rows_get_inputs(const struct nnf_net *net, PyObject *X, enum nnf_real real,
                     enum rows_role role, struct rows *rows)
@@ -78,7 +129,9 @@ nnf_rows_get_inputs(const struct nnf_net *net, PyObject *X, enum nnf_real real,
         return -1;
     }
     rows->data.inputs = rows->X.data;
-    flaw = nnf_inputs_check(net, &rows->data);
+    if (check_all(nnf_inputs_check, net, &rows->data, &flaw) < 0) {
+        return -1;
+    }
     if (flaw != NULL) {
         PyErr_Format(PyExc_ValueError, "%s: %s", names[role].X, flaw);
         return -1;
@@ -145,7 +198,9 @@ nnf_rows_get(const struct nnf_net *net, PyObject *X, PyObject *y,
         get_weights(sample_weight, real, role, rows) < 0) {
         return -1;
     }
-    flaw = nnf_data_check(net, &rows->data);
+    if (check_all(nnf_data_check, net, &rows->data, &flaw) < 0) {
+        return -1;
+    }
     if (flaw != NULL) {
         PyErr_Format(PyExc_ValueError, "%s: %s",
                      rows->data.n_rows == 0 ? names[role].X : names[role].y, flaw);

@@ -160,6 +160,87 @@ stops_are_told(const struct nnf_kernels *kernels)
     }
 }
 
+/* How many of n numbers, from the first on, are not zero; SIZE_MAX: not a beginning. */
+static size_t
+moved(const float *numbers, size_t n)
+{
+    size_t first = 0;
+
+    while (first < n && numbers[first] != 0) {
+        first++;
+    }
+    for (size_t i = first; i < n; i++) {
+        if (numbers[i] != 0) {
+            return SIZE_MAX;
+        }
+    }
+    return first;
+}
+
+/* One step of a large network, of which every parameter moves from zero, until a poll
+ * says stop: θ and moments have moved as far as each other. How far it came. */
+static size_t
+step_of_a_large_network(const struct nnf_kernels *kernels, struct counter *counter)
+{
+    enum { IN = 2500, OUT = 2000, SIZE = (IN + 1) * OUT };
+    const struct nnf_net net = {
+        .n_layers = 1,
+        .widths = (const size_t[]){IN, OUT},
+        .activations = (const enum nnf_activation[]){NNF_IDENTITY},
+        .loss = NNF_SQUARED_ERROR,
+    };
+    struct nnf_training training = training_of(counter);
+    float *parameters = take(SIZE * sizeof *parameters);
+    float *moments = take(SIZE * sizeof *moments);
+    float *inputs = take(IN * sizeof *inputs), *targets = take(OUT * sizeof *targets);
+    const struct nnf_data data = {.n_rows = 1, .inputs = inputs, .targets = targets};
+    void *workspace;
+    size_t far;
+
+    for (size_t i = 0; i < IN; i++) {
+        inputs[i] = 1;
+    }
+    for (size_t i = 0; i < OUT; i++) {
+        targets[i] = 1;
+    }
+    training.max_epochs = 1;
+    workspace = take(nnf_train_workspace(&net, kernels, &training, &data));
+    nnf_train(&net, kernels, &training, &data, parameters, moments, NULL, workspace);
+    far = moved(parameters, SIZE);
+    check(moved(moments, SIZE) == far, "moments are those of the parameters");
+    check(training.n_updates == (far == SIZE), "a step counts when it is whole");
+    check((training.stop == NNF_STOP_ASKED) == (counter->calls == counter->wanted),
+          "a stop within a step is told");
+    free(workspace);
+    free(targets);
+    free(inputs);
+    free(moments);
+    free(parameters);
+    return far;
+}
+
+/* Polls come within the step of a network of millions: before all, between, after. */
+static void
+polls_come_within_a_large_step(const struct nnf_kernels *kernels)
+{
+    size_t most = 0, between = 0;
+    struct counter counter;
+
+    for (size_t wanted = 1;; wanted++) {
+        size_t far;
+
+        counter = (struct counter){.wanted = wanted};
+        far = step_of_a_large_network(kernels, &counter);
+        between += most != 0 && far > most;
+        check(far != SIZE_MAX && far >= most, "a later poll finds no less done");
+        most = far;
+        if (counter.calls < wanted) {
+            break;
+        }
+    }
+    check(between > 0, "one finds a part of the parameters done");
+}
+
 static void
 null_polls_are_not_called(const struct nnf_kernels *kernels)
 {
@@ -233,6 +314,7 @@ main(void)
             polls_come_between_sparse_rows(kernels);
             stops_are_told(kernels);
             null_polls_are_not_called(kernels);
+            polls_come_within_a_large_step(kernels);
             sizes_overflow_to_zero(kernels);
         }
     }

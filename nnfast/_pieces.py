@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Work on large arrays piece by piece.
+
+Python lets Ctrl-C through between two calls, and NumPy takes seconds for a call on
+gigabytes. What is not large is one piece, and done as if this file did not exist.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+# Numbers in a piece: NumPy takes some ten milliseconds for its slower work on them.
+_AT_ONCE = 2**21
+
+
+def pieces(length: int, width: int = 1) -> Iterator[slice]:
+    """Slices of so many things that have ``width`` numbers each; one at least."""
+    at_once = max(1, _AT_ONCE // max(1, width))
+    for start in range(0, max(1, length), at_once):
+        yield slice(start, min(start + at_once, length))
+
+
+def is_large(length: int, width: int = 1) -> bool:
+    """Whether there is more than one piece."""
+    return length * width > _AT_ONCE and length > 1
+
+
+def fill(target: np.ndarray, values: Callable[[int], Any]) -> None:
+    """Fill a C-contiguous array with values that come so many at a time, in order."""
+    flat = target.reshape(-1)
+    for piece in pieces(flat.size):
+        flat[piece] = values(piece.stop - piece.start)
+
+
+def copy(array: np.ndarray) -> np.ndarray:
+    """A copy of a C-contiguous array."""
+    result = np.empty_like(array)
+    flat, given = result.reshape(-1), array.reshape(-1)
+    for piece in pieces(flat.size):
+        flat[piece] = given[piece]
+    return result
+
+
+def all_finite(vector: np.ndarray) -> bool:
+    """Whether a vector holds neither NaN nor infinity."""
+    return all(np.isfinite(vector[piece]).all() for piece in pieces(len(vector)))
+
+
+def by_rows(function: Callable[[Any], np.ndarray], X: Any, width: int) -> np.ndarray:
+    """What a function of rows makes of X; ``width`` numbers are at work for a row."""
+    n_rows = X.shape[0]
+    if not is_large(n_rows, width):
+        return function(X)
+    parts = pieces(n_rows, width)
+    first = next(parts)
+    beginning = function(X[first])
+    result = np.empty((n_rows, *beginning.shape[1:]), beginning.dtype)
+    result[first] = beginning
+    for piece in parts:
+        result[piece] = function(X[piece])
+    return result
