@@ -11,9 +11,9 @@
 #define STEP_NANOSECONDS 1.0
 
 /* So many runs are stepped between two polls: four million parameters. A network that
- * has more is in no cache, and may be touched for the first time. */
+ * has more is in no cache, and is touched for the first time in the first step. */
 #define RUNS_AT_ONCE ((size_t)512)
-#define LARGE_STEP_NANOSECONDS 4.0
+#define LARGE_STEP_NANOSECONDS 8.0
 
 /* Below this rate the adaptive schedule gives up, as scikit-learn's does. */
 #define SMALLEST_RATE 1e-6
