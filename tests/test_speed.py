@@ -182,3 +182,13 @@ def test_command_line(tmp_path, stopwatch):
         ("bulk", "nnfast"),
     }
     assert all(m.least > 0 for m in saved.measurements)
+
+
+def test_automatic_threads_are_compared_with_one():
+    """A row for every network of the table, while a processor is kept busy."""
+    program = BENCHMARKS / "automatic_threads.py"
+    options = ["--pairs", "1", "--seconds", "0", "--busy", "1"]
+    head, _, *rows = run(sys.executable, program, *options).splitlines()
+    assert "1 kept busy" in head
+    assert len(rows) == 11
+    assert all(row.count(" µs ") == 2 for row in rows)

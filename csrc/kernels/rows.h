@@ -23,6 +23,35 @@ row_number(const size_t *order, size_t n, size_t i)
     return order == NULL ? j : order[j];
 }
 
+/* As many rows as there are lanes, each shorter than a vector. */
+ALWAYS_INLINE void
+load_narrow_rows(size_t d, const real *const row[LANES], real *to, size_t stride)
+{
+#ifdef LOAD_FIRST
+    if (d > LANES / 4) {
+        vec block[LANES];
+
+        UNROLL
+        for (int i = 0; i < LANES; i++) {
+            block[i] = LOAD_FIRST(row[i], d);
+        }
+        transpose_block(block);
+        UNROLL
+        for (size_t c = 0; c < LANES - 1; c++) {
+            if (c < d) {
+                store(to + c * stride, block[c]);
+            }
+        }
+        return;
+    }
+#endif
+    for (size_t c = 0; c < d; c++) {
+        for (size_t i = 0; i < LANES; i++) {
+            to[c * stride + i] = row[i][c];
+        }
+    }
+}
+
 static void
 load_rows(size_t n, size_t d, const void *rows, const size_t *order, void *tile,
           size_t stride)
@@ -36,11 +65,7 @@ load_rows(size_t n, size_t d, const void *rows, const size_t *order, void *tile,
             row[i] = (const real *)rows + row_number(order, n, j + i) * d;
         }
         if (d < LANES) {
-            for (size_t c = 0; c < d; c++) {
-                for (size_t i = 0; i < LANES; i++) {
-                    to[c * stride + j + i] = row[i][c];
-                }
-            }
+            load_narrow_rows(d, row, to + j, stride);
             continue;
         }
         for (size_t next = 0; next < d; next += LANES) {
