@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from ._mlp_classifier import MLPClassifier
     from ._mlp_regressor import MLPRegressor
+    from ._model_file import load_model
 
     __version__: str
 
@@ -38,6 +39,7 @@ __all__ = [
     "install",
     "is_installed",
     "load_ipython_extension",
+    "load_model",
     "uninstall",
     "unload_ipython_extension",
 ]
@@ -49,6 +51,7 @@ _MODULE_OF = {
     "install": "_install",
     "is_installed": "_install",
     "load_ipython_extension": "_install",
+    "load_model": "_model_file",
     "uninstall": "_install",
     "unload_ipython_extension": "_install",
 }

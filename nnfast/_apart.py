@@ -148,15 +148,19 @@ def of_one_model(method: Callable[..., Any]) -> Callable[..., Any]:
         else:
             if vars(self).get("_views") is views:
                 return result
-        return method(_copy_of_one_model(self), X)
+        return method(copy_of_one_model(self), X)
 
     return predict
 
 
-def _copy_of_one_model(estimator: Any) -> Any:
+def copy_of_one_model(estimator: Any) -> Any:
+    """A copy that shares nothing with the estimator that a fit writes into."""
     while True:
         state = vars(estimator).copy()
         copy = _like(estimator, state)
+        for name in _CURVES:
+            if isinstance(state.get(name), list):
+                setattr(copy, name, state[name].copy())
         if copy._owns_views():
             copy._adopt(copy._parameters.copy(), copy._widths)
         if vars(estimator).get("_views") is state.get("_views"):

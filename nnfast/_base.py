@@ -23,14 +23,14 @@ from ._constraints import (
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._failure import bad_parameter_named
 from ._initialization import initialize
+from ._pickles import Pickles
 from ._pieces import all_finite, by_rows, copy, is_large
 from ._private_views import PrivateViews
 from ._scikit_learn import fit_context
 from ._validation import validate_training, validate_weight
-from ._weights import Weights
 
 
-class BaseMLP(PrivateViews, Weights, ABC):
+class BaseMLP(PrivateViews, Pickles, ABC):
     """Multi-layer perceptron; use MLPClassifier or MLPRegressor."""
 
     n_iter_: int
@@ -331,7 +331,54 @@ class BaseMLP(PrivateViews, Weights, ABC):
         net.predict(theta, input_arrays(X), result, n_threads)
         return result.T if both else result
 
-    # ---- converting ----
+    # ---- saving and converting ----
+
+    def save_model(self, path: Any, *, optimizer: bool = False) -> None:
+        """Save the fitted model as a file that any later version opens.
+
+        The file holds numbers and texts, no code, in the layout of safetensors; see
+        docs/model-files.md. What a model is made of is there: parameters, weights,
+        classes, names of features, counters and curves. Attributes of your own are not.
+
+        Parameters
+        ----------
+        path : str, path-like or binary file object
+            A file that is there is replaced at once and only when all is written, so
+            that a failure leaves it as it was; it keeps its permissions. A file object
+            is written to from where it stands, once all that can be wrong with the
+            model has been checked.
+
+        optimizer : bool, default=False
+            Whether to add the state of sgd or adam, once or twice the weights: then
+            ``partial_fit`` of the loaded model goes on bit for bit. Without, it begins
+            a new optimizer.
+
+        Raises
+        ------
+        ValueError
+            When the estimator is not fitted, or holds what a file cannot: it is of a
+            subclass, a weight is NaN, or a parameter is invalid or of an unusual type.
+
+        OSError
+            When the file cannot be written.
+
+        See Also
+        --------
+        load_model : The way back.
+
+        Examples
+        --------
+        >>> import io
+        >>> import nnfast
+        >>> model = nnfast.MLPRegressor(solver="lbfgs", random_state=0)
+        >>> file = io.BytesIO()
+        >>> model.fit([[0], [1]], [0, 1]).save_model(file)
+        >>> nnfast.load_model(io.BytesIO(file.getvalue()))
+        MLPRegressor(random_state=0, solver='lbfgs')
+        """
+        from ._model_file import save_model
+
+        save_model(self, path, optimizer)
 
     def to_sklearn(self) -> Any:
         """Convert to scikit-learn's estimator of the same name.

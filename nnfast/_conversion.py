@@ -83,7 +83,7 @@ def from_sklearn(estimator: Any) -> Any:
 def to_sklearn(estimator: Any) -> Any:
     """scikit-learn's estimator for nnfast's: BaseMLP.to_sklearn documents it."""
     kind, ours = type(estimator), ours_for(estimator)
-    if kind is not ours and (kind.__module__, kind.__name__) != (MODULE, ours.__name__):
+    if not is_own_class(estimator):
         raise TypeError(
             f"to_sklearn converts nnfast's own classes; the code of their subclass"
             f" {kind.__module__}.{kind.__qualname__} would be lost."
@@ -157,6 +157,12 @@ def ours_for(estimator: Any) -> Any:
     from ._mlp_regressor import MLPRegressor
 
     return MLPClassifier if isinstance(estimator, ClassifierMixin) else MLPRegressor
+
+
+def is_own_class(estimator: Any) -> bool:
+    """Whether it is of nnfast's class, or of the one in scikit-learn's place."""
+    kind, ours = type(estimator), ours_for(estimator)
+    return kind is ours or (kind.__module__, kind.__name__) == (MODULE, ours.__name__)
 
 
 @cache

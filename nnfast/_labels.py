@@ -23,13 +23,20 @@ def binarizer(y: Any, classes: Any = None) -> Any:
     # Multi-label targets say themselves how many labels there are.
     if classes is not None and not type_of_target(y).startswith("multilabel"):
         y = classes
-    labels = LabelBinarizer()
     found = _plain_classes(y)
     if found is None:
-        return labels.fit(y)
+        return LabelBinarizer().fit(y)
     # What fit makes of integers, without its three looks at y.
-    labels.y_type_ = "binary" if len(found) <= 2 else "multiclass"
-    labels.sparse_input_, labels.classes_ = False, found
+    return made_of(found, "binary" if len(found) <= 2 else "multiclass", False)
+
+
+def made_of(classes: np.ndarray, y_type: str, sparse_input: bool) -> Any:
+    """A fitted LabelBinarizer."""
+    from sklearn.preprocessing import LabelBinarizer
+
+    labels = LabelBinarizer()
+    labels.classes_, labels.y_type_ = classes, y_type
+    labels.sparse_input_ = sparse_input
     return labels
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The fitted weights of an estimator: θ, what the user sees of it, and its pickle.
+"""The fitted weights of an estimator: θ, and what the user sees of it.
 
 θ is ``_parameters``, one flat vector; ``coefs_`` and ``intercepts_`` are lists of
 views of it. The lists belong to the user: whatever they hold at the next call is
@@ -7,7 +7,6 @@ what that call uses.
 """
 
 import operator
-from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -51,19 +50,3 @@ class Weights(BaseEstimator):
         inputs = vars(self).get("n_features_in_")
         widths = _parameters.widths_of(self.coefs_, self.intercepts_, inputs)
         return _parameters.pack(self.coefs_, self.intercepts_, widths, dtype), widths
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The weights once: θ without its views, or what the user put there."""
-        state = dict(super().__getstate__())
-        if "coefs_" in state:
-            if self._owns_views():
-                del state["coefs_"], state["intercepts_"]
-            else:
-                state.pop("_parameters", None)
-            state.pop("_views", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "_parameters" in state:
-            self._adopt(self._parameters, self._widths)
