@@ -25,7 +25,7 @@ from command_line import names_among, parser_of, require_matplotlib
 from lessons.report import Progress
 from stopwatch import document, tables
 from stopwatch.machine import INSTRUCTION_SETS, Machine, cpu_model, cpus
-from stopwatch.peers import LIBRARIES, missing
+from stopwatch.peers import LIBRARIES, has_processor, missing
 from stopwatch.results import Results, merged
 from stopwatch.shapes import SECTIONS, jobs
 from stopwatch.timing import FULL, QUICK, Turns
@@ -85,7 +85,9 @@ def chosen_libraries(options: argparse.Namespace) -> tuple[list[str], list[str]]
         if lacking:
             notes.append(f"{name} is left out: {' and '.join(lacking)} not installed.")
         elif options.quick and not LIBRARIES[name].quick:
-            notes.append(f"{name} is left out of --quick: it compiles for too long.")
+            notes.append(f"{name} is left out of --quick, which has no time for it.")
+        elif not has_processor(name):
+            continue
         else:
             present.append(name)
     return present, notes

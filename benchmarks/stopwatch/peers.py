@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .shapes import SEED, Shape
+from .shapes import SEED, Job, Shape
 
 RATE, L2 = 1e-3, 1e-4  # scikit-learn's defaults
 
@@ -259,11 +259,15 @@ class OnnxRuntime:
 
 
 class Library(NamedTuple):
-    """An adapter, the modules it imports, and whether --quick has the time for it."""
+    """An adapter, the modules it imports, and whether --quick has the time for it.
+
+    ``isa`` is an instruction set that nnfast is held to, in the table only.
+    """
 
     adapter: type
     modules: tuple[str, ...]
     quick: bool = True
+    isa: str | None = None
 
 
 # In this order they are measured and shown. torch takes seconds to compile a shape.
@@ -274,14 +278,22 @@ LIBRARIES = {
     "torch compiled": Library(TorchCompiled, ("torch",), quick=False),
     "JAX": Library(Jax, ("jax", "jaxlib")),
     "onnxruntime": Library(OnnxRuntime, ("onnxruntime", "skl2onnx")),
+    "nnfast avx2": Library(NNFast, ("nnfast",), quick=False, isa="avx2"),
 }
 OURS = "nnfast"
 
 
-def can(name: str, task: str) -> bool:
+def is_peer(name: str) -> bool:
+    """Whether it is another library."""
+    return LIBRARIES[name].adapter is not NNFast
+
+
+def can(name: str, job: Job) -> bool:
     """Whether the library trains, or predicts."""
-    needed = "training" if task == "train" else "prediction"
-    return hasattr(LIBRARIES[name].adapter, needed)
+    library = LIBRARIES[name]
+    if library.isa and (job.section, job.dtype) != ("table", "float32"):
+        return False
+    return hasattr(library.adapter, "training" if job.task == "train" else "prediction")
 
 
 def missing(name: str) -> list[str]:
@@ -289,8 +301,17 @@ def missing(name: str) -> list[str]:
     return [module for module in LIBRARIES[name].modules if find_spec(module) is None]
 
 
-def environment(threads: int) -> dict[str, str]:
+def has_processor(name: str) -> bool:
+    """Whether the processor has the instruction set, and nnfast uses a better one."""
+    from nnfast import _core
+
+    isa = LIBRARIES[name].isa
+    return isa is None or (isa in _core.isas and isa != _core.isa)
+
+
+def environment(name: str, threads: int) -> dict[str, str]:
     """What a library reads when it is imported, to keep it to so many threads."""
+    isa = LIBRARIES[name].isa
     one = threads == 1
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     xla = f"--xla_cpu_multi_thread_eigen={'false' if one else 'true'}"
@@ -300,4 +321,5 @@ def environment(threads: int) -> dict[str, str]:
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"{xla} intra_op_parallelism_threads={threads}",
         "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        **({"NNFAST_ISA": isa} if isa else {}),
     }

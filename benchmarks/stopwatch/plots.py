@@ -8,11 +8,11 @@ from typing import Any
 from lessons import style
 from lessons.report import show
 
-from .peers import LIBRARIES, OURS
+from .peers import LIBRARIES, OURS, is_peer
 from .results import Results
 from .shapes import Shape
 
-LOOKS = dict(zip(LIBRARIES, style.SERIES))
+LOOKS = dict(zip([OURS, *filter(is_peer, LIBRARIES)], style.SERIES))
 
 # The sweeps, and what is on the horizontal axis of each.
 AXES: dict[str, tuple[str, Callable[[Shape], int]]] = {

@@ -41,13 +41,13 @@ def training_tables(
 def _training_table(results: Results, section: str, dtype: str) -> Table:
     chosen = results.select(section=section, dtype=dtype)
     libraries = list(dict.fromkeys(m.library for m in chosen))
-    peers = [name for name in libraries if name != OURS]
+    others = [name for name in libraries if name != OURS]
     columns = {
         "network, batch": "text",
         **dict.fromkeys(libraries, "microseconds"),
         "limit": "microseconds",
         "nnfast reaches": "percent",
-        **{f"{name} / nnfast": "times" for name in peers},
+        **{f"{name} / nnfast": "times" for name in others},
     }
     rows = []
     for shape, threads in dict.fromkeys((m.shape, m.threads) for m in chosen):
@@ -62,7 +62,7 @@ def _training_table(results: Results, section: str, dtype: str) -> Table:
                 *(micro(least.get(name)) for name in libraries),
                 micro(limit),
                 ratio(limit, least.get(OURS)),
-                *(ratio(least.get(name), least.get(OURS)) for name in peers),
+                *(ratio(least.get(name), least.get(OURS)) for name in others),
             ]
         )
     return Table(f"{TITLES[section]}, {dtype}", columns, rows)

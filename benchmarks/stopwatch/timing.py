@@ -79,7 +79,7 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stopwatch.worker", library, str(threads)],
             cwd=Path(__file__).parents[1],
-            env=environment(threads),
+            env=environment(library, threads),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -145,7 +145,7 @@ class Turns:
     def take(self, job: Job) -> None:
         """A few visits of every library to one job."""
         opened = []
-        for library in (name for name in self.libraries if can(name, job.task)):
+        for library in (name for name in self.libraries if can(name, job)):
             key = job, library
             samples = self.samples.setdefault(key, Samples())
             if key not in self.failures:
