@@ -23,6 +23,7 @@ from ._constraints import (
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._failure import bad_parameter_named
 from ._initialization import initialize
+from ._parameters import check_training_memory
 from ._pickles import Pickles
 from ._pieces import all_finite, by_rows, copy, is_large
 from ._private_views import PrivateViews
@@ -166,6 +167,8 @@ class BaseMLP(PrivateViews, Pickles, ABC):
             y, n_outputs, output = self._encode(given, X.dtype, incremental)
             weight = validate_weight(sample_weight, X)
             widths = (X.shape[1], *hidden_widths(self.hidden_layer_sizes), n_outputs)
+
+            check_training_memory(widths, X.dtype, self.solver)
 
             self._random_state = check_random_state(self.random_state)
             if theta is not None:

@@ -5,12 +5,13 @@
 tuple (inputs, hidden ..., outputs) that fixes every shape.
 """
 
-import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+
+from . import _memory
 
 
 def size(widths: Sequence[int]) -> int:
@@ -18,20 +19,31 @@ def size(widths: Sequence[int]) -> int:
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
 
 
+# Vectors of the length of θ that a solver needs at once, θ and the gradient included:
+# in the type of θ, and in float64, which SciPy steps with (ten corrections, two each).
+_VECTORS = {"sgd": (3, 0), "adam": (4, 0), "lbfgs": (2, 27)}
+
+
+def check_training_memory(widths: Sequence[int], dtype: Any, solver: str) -> None:
+    """MemoryError where the process cannot train such a network."""
+    own, double = _VECTORS[solver]
+    bytes_per_weight = own * np.dtype(dtype).itemsize + double * 8
+    _check_memory(widths, bytes_per_weight, f"trained by {solver}")
+
+
+def _check_memory(widths: Sequence[int], bytes_per_weight: int, purpose: str) -> None:
+    """MemoryError where the process cannot have so much memory."""
+    _memory.check(
+        size(widths) * bytes_per_weight,
+        f"hidden_layer_sizes={list(widths[1:-1])} with {widths[0]} inputs and"
+        f" {widths[-1]} outputs, {purpose},",
+    )
+
+
 def zeros(widths: Sequence[int], dtype: Any) -> np.ndarray:
-    """A θ of zeros; ValueError where there is none."""
-    n_bytes = size(widths) * np.dtype(dtype).itemsize
-    try:
-        # Half, so that no product of sizes overflows later on.
-        if n_bytes > sys.maxsize // 2:
-            raise MemoryError
-        return np.zeros(size(widths), dtype)
-    except MemoryError:
-        raise ValueError(
-            f"hidden_layer_sizes={list(widths[1:-1])} with {widths[0]} inputs and"
-            f" {widths[-1]} outputs needs {n_bytes} bytes for the weights alone,"
-            " which cannot be allocated."
-        ) from None
+    """A θ of zeros; MemoryError where there is no room for it."""
+    _check_memory(widths, np.dtype(dtype).itemsize, "for the weights alone")
+    return np.zeros(size(widths), dtype)
 
 
 def views(

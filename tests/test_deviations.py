@@ -234,7 +234,7 @@ def test_too_many_weights(width):
     sizes = (width, width)
     with pytest.raises((MemoryError, ValueError), match=r"Unable to allocate|too big"):
         regressor(neural_network, hidden_layer_sizes=sizes).fit(X, t)
-    with pytest.raises(ValueError, match=r"^hidden_layer_sizes=.* needs \d+ bytes"):
+    with pytest.raises(MemoryError, match=r"^hidden_layer_sizes=.* needs \d+ bytes"):
         regressor(nnfast, hidden_layer_sizes=sizes).fit(X, t)
 
 

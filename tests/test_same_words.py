@@ -125,7 +125,7 @@ KEPT = [
     Kept(
         "hidden_layer_sizes is named where the weights do not fit in memory",
         "^ValueError: Maximum allowed dimension exceeded",
-        "^ValueError: hidden_layer_sizes=.* cannot be allocated",
+        "^MemoryError: hidden_layer_sizes=.* this process can have",
         Call(CLASSIFIER, {"hidden_layer_sizes": 10**30}, "new", "fit", (X, LABELS)),
     ),
     Kept(

@@ -104,6 +104,7 @@ static struct array
 described(PyArrayObject *given)
 {
     return (struct array){
+        .object = (PyObject *)given,
         .data = PyArray_DATA(given),
         .shape = {1, 1},
         .size = (size_t)PyArray_SIZE(given),
@@ -200,4 +201,25 @@ nnf_arrays_check_overlap(const struct array *const *arrays, size_t n_arrays)
         }
     }
     return 0;
+}
+
+/* Weak references: ndarray.resize refuses an array that has one, whatever it is told
+ * about references. */
+PyObject *
+nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays)
+{
+    PyObject *held = PyTuple_New((Py_ssize_t)n_arrays);
+
+    for (size_t i = 0; held != NULL && i < n_arrays; i++) {
+        PyObject *reference = arrays[i]->name == NULL
+                                  ? Py_NewRef(Py_None)
+                                  : PyWeakref_NewRef(arrays[i]->object, NULL);
+
+        if (reference == NULL) {
+            Py_CLEAR(held);
+            break;
+        }
+        PyTuple_SET_ITEM(held, (Py_ssize_t)i, reference);
+    }
+    return held;
 }

@@ -34,6 +34,7 @@ struct array_demand {
 
 struct array {
     const char *name; /* null: not given */
+    PyObject *object; /* borrowed */
     void *data;
     size_t shape[2];
     size_t size, n_bytes;
@@ -64,5 +65,9 @@ bool nnf_array_has_shape(PyObject *object, size_t rows, size_t columns);
 /* 0 when no array that is written shares memory with another, else -1 with a
  * ValueError. */
 int nnf_arrays_check_overlap(const struct array *const *arrays, size_t n_arrays);
+
+/* A new object that keeps NumPy from resizing the arrays for as long as it lives, or
+ * NULL with an exception. */
+PyObject *nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays);
 
 #endif

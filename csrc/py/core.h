@@ -39,15 +39,19 @@ struct detached {
     void *workspace; /* aligned as the core wants it */
     void *block;     /* what to free */
     PyThreadState *thread;
-    PyObject *lock; /* a lock that is held meanwhile, or NULL */
+    PyObject *held;              /* what holds the arrays in their places */
+    PyObject *acquire, *release; /* of a lock that is held meanwhile, or NULL */
     bool lock_held;
     bool failed; /* an exception is set */
 };
 
-/* Begin by allocating `size` bytes (0 is an overflow), taking the lock (may be NULL)
- * and releasing the GIL; 0, or -1 with an exception. A begin that returned 0 is
- * followed by one end, which says -1 when an exception was set meanwhile. */
-int nnf_detached_begin(struct detached *detached, size_t size, PyObject *lock);
+/* Begin by allocating `size` bytes (0 is an overflow), holding the arrays, taking the
+ * lock (may be NULL) and releasing the GIL; 0, or -1 with an exception. A begin that
+ * returned 0 is followed by one end, which says -1 when an exception was set meanwhile.
+ */
+int nnf_detached_begin(struct detached *detached, size_t size,
+                       const struct array *const *arrays, size_t n_arrays,
+                       PyObject *lock);
 int nnf_detached_end(struct detached *detached);
 
 /* Have the GIL for a moment; while Python code may run, the lock is free, so that a

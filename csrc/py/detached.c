@@ -29,15 +29,30 @@ allocate(struct detached *detached, size_t size)
     return 0;
 }
 
+/* The lock's methods are looked up once: to give it back must take no memory. */
+static int
+find_lock(struct detached *detached, PyObject *lock)
+{
+    if (lock == NULL) {
+        return 0;
+    }
+    detached->acquire = PyObject_GetAttrString(lock, "acquire");
+    if (detached->acquire == NULL) {
+        return -1;
+    }
+    detached->release = PyObject_GetAttrString(lock, "release");
+    return detached->release == NULL ? -1 : 0;
+}
+
 static int
 take_lock(struct detached *detached)
 {
     PyObject *taken;
 
-    if (detached->lock == NULL) {
+    if (detached->acquire == NULL) {
         return 0;
     }
-    taken = PyObject_CallMethod(detached->lock, "acquire", NULL);
+    taken = PyObject_CallNoArgs(detached->acquire);
     if (taken == NULL) {
         return -1;
     }
@@ -56,19 +71,30 @@ give_lock_back(struct detached *detached)
         return;
     }
     detached->lock_held = false;
-    given = PyObject_CallMethod(detached->lock, "release", NULL);
+    given = PyObject_CallNoArgs(detached->release);
     Py_XDECREF(given);
     if (given == NULL) {
-        PyErr_WriteUnraisable(detached->lock);
+        PyErr_WriteUnraisable(detached->release);
     }
 }
 
-int
-nnf_detached_begin(struct detached *detached, size_t size, PyObject *lock)
+static void
+let_go(struct detached *detached)
 {
-    *detached = (struct detached){.lock = lock};
-    if (allocate(detached, size) < 0 || take_lock(detached) < 0) {
-        PyMem_RawFree(detached->block);
+    PyMem_RawFree(detached->block);
+    Py_XDECREF(detached->held);
+    Py_XDECREF(detached->acquire);
+    Py_XDECREF(detached->release);
+}
+
+int
+nnf_detached_begin(struct detached *detached, size_t size,
+                   const struct array *const *arrays, size_t n_arrays, PyObject *lock)
+{
+    *detached = (struct detached){.held = nnf_arrays_hold(arrays, n_arrays)};
+    if (detached->held == NULL || allocate(detached, size) < 0 ||
+        find_lock(detached, lock) < 0 || take_lock(detached) < 0) {
+        let_go(detached);
         return -1;
     }
     detached->thread = PyEval_SaveThread();
@@ -80,7 +106,7 @@ nnf_detached_end(struct detached *detached)
 {
     PyEval_RestoreThread(detached->thread);
     give_lock_back(detached);
-    PyMem_RawFree(detached->block);
+    let_go(detached);
     return detached->failed ? -1 : 0;
 }
 

@@ -28,11 +28,10 @@ static const char *const schedules[] = {[NNF_CONSTANT] = "constant",
                                         [NNF_INVSCALING] = "invscaling",
                                         [NNF_ADAPTIVE] = "adaptive",
                                         NULL};
-static const char *const scores[] = {
-    [NNF_ACCURACY] = "accuracy",
-    [NNF_R2] = "r2",
-    [NNF_ALWAYS_RIGHT] = "always_right",
-    NULL};
+static const char *const scores[] = {[NNF_ACCURACY] = "accuracy",
+                                     [NNF_R2] = "r2",
+                                     [NNF_ALWAYS_RIGHT] = "always_right",
+                                     NULL};
 
 static const struct field setting_fields[] = {
     CHOICE("solver", solver, solvers),
@@ -67,23 +66,30 @@ static const struct field state_fields[] = {
 #define N_SETTINGS (sizeof setting_fields / sizeof setting_fields[0])
 #define N_STATE (sizeof state_fields / sizeof state_fields[0])
 
-const char *
-nnf_text_read(PyObject *value)
+int
+nnf_text_read(PyObject *value, const char **text)
 {
     Py_ssize_t length;
-    const char *text =
-        PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &length) : NULL;
 
-    if (text == NULL) {
-        PyErr_Clear(); /* a lone surrogate has no UTF-8 */
-        return NULL;
+    *text = NULL;
+    if (!PyUnicode_Check(value)) {
+        return 0;
     }
-    return strlen(text) == (size_t)length ? text : NULL;
+    *text = PyUnicode_AsUTF8AndSize(value, &length);
+    if (*text == NULL) {
+        if (!PyErr_ExceptionMatches(PyExc_UnicodeError)) {
+            return -1;
+        }
+        PyErr_Clear(); /* a lone surrogate has no UTF-8 */
+    }
+    else if (strlen(*text) != (size_t)length) {
+        *text = NULL;
+    }
+    return 0;
 }
 
-/* Replace the conversion's exception by one that names the argument. */
-static int
-refuse_number(const char *name, const char *expected, PyObject *value)
+int
+nnf_number_refuse(PyObject *value, const char *name, const char *expected)
 {
     bool type = PyErr_ExceptionMatches(PyExc_TypeError);
 
@@ -101,7 +107,7 @@ int
 nnf_number_read_double(PyObject *value, const char *name, double *number)
 {
     *number = PyFloat_AsDouble(value);
-    return PyErr_Occurred() ? refuse_number(name, "a number", value) : 0;
+    return PyErr_Occurred() ? nnf_number_refuse(value, name, "a number") : 0;
 }
 
 static int
@@ -109,7 +115,8 @@ read_uint64(PyObject *value, const char *name, uint64_t *number)
 {
     *number = PyLong_AsUnsignedLongLong(value);
     return PyErr_Occurred()
-               ? refuse_number(name, "a non-negative whole number below 2**64", value)
+               ? nnf_number_refuse(value, name,
+                                   "a non-negative whole number below 2**64")
                : 0;
 }
 
@@ -117,8 +124,9 @@ static int
 read_size(PyObject *value, const char *name, size_t *number)
 {
     *number = PyLong_AsSize_t(value);
-    return PyErr_Occurred() ? refuse_number(name, "a non-negative whole number", value)
-                            : 0;
+    return PyErr_Occurred()
+               ? nnf_number_refuse(value, name, "a non-negative whole number")
+               : 0;
 }
 
 int
@@ -138,8 +146,11 @@ nnf_number_read_count(PyObject *value, const char *name, size_t *number)
 static int
 read_choice(const struct field *field, PyObject *value)
 {
-    const char *name = nnf_text_read(value);
+    const char *name;
 
+    if (nnf_text_read(value, &name) < 0) {
+        return -1;
+    }
     for (int i = 0; name != NULL && field->choices[i] != NULL; i++) {
         if (strcmp(name, field->choices[i]) == 0) {
             return i;

@@ -15,8 +15,13 @@
 int nnf_number_read_count(PyObject *value, const char *name, size_t *number);
 int nnf_number_read_double(PyObject *value, const char *name, double *number);
 
-/* The text of a str without NUL, or NULL with no exception. */
-const char *nnf_text_read(PyObject *value);
+/* Replace what a conversion has raised by a TypeError or ValueError that names the
+ * argument, unless it is no complaint about the value; -1. */
+int nnf_number_refuse(PyObject *value, const char *name, const char *expected);
+
+/* *text is that of a str without NUL, or NULL where value is none; 0, or -1 with a
+ * MemoryError. */
+int nnf_text_read(PyObject *value, const char **text);
 
 /* Fill training from the settings, every key of which is required and known. The
  * dropout rates go to dropout (n_hidden of them); 0, or -1 with an exception. */

@@ -29,12 +29,8 @@ read_widths(PyObject *tuple, size_t *widths)
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
         widths[i] = PyLong_AsSize_t(PyTuple_GET_ITEM(tuple, i));
         if (widths[i] == (size_t)-1 && PyErr_Occurred()) {
-            PyObject *kind = PyErr_ExceptionMatches(PyExc_TypeError) ? PyExc_TypeError
-                                                                     : PyExc_ValueError;
-
-            PyErr_Format(kind, "widths must be positive integers, got %R",
-                         PyTuple_GET_ITEM(tuple, i));
-            return -1;
+            return nnf_number_refuse(PyTuple_GET_ITEM(tuple, i), "widths",
+                                     "positive integers");
         }
     }
     return 0;
@@ -45,10 +41,13 @@ read_activations(PyObject *tuple, enum nnf_activation *activations)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
         PyObject *item = PyTuple_GET_ITEM(tuple, i);
-        const char *name = nnf_text_read(item);
+        const char *name;
 
         if (!PyUnicode_Check(item)) {
             PyErr_Format(PyExc_TypeError, "activations must be names, got %R", item);
+            return -1;
+        }
+        if (nnf_text_read(item, &name) < 0) {
             return -1;
         }
         activations[i] = name == NULL ? NNF_ACTIVATIONS : nnf_activation_find(name);
@@ -141,8 +140,8 @@ nnf_net_kernels(NetObject *self, PyObject *isa, enum nnf_real real)
     const struct nnf_kernels *kernels = NULL;
     const char *name = state->isa;
 
-    if (isa != Py_None) {
-        name = nnf_text_read(isa);
+    if (isa != Py_None && nnf_text_read(isa, &name) < 0) {
+        return NULL;
     }
     if (name != NULL) {
         kernels = nnf_kernels_find(name, real);
@@ -264,7 +263,7 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     }
     if (nnf_detached_begin(&detached,
                            nnf_predict_workspace(net, kernels, &rows.data, n_threads),
-                           NULL) < 0) {
+                           arrays, 5, NULL) < 0) {
         return NULL;
     }
     outputs = (char *)out.data + (both ? out.n_bytes / 2 : 0);
@@ -316,8 +315,8 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
     }
     if (nnf_detached_begin(
             &detached,
-            nnf_gradient_workspace(&self->net, kernels, &rows.data, n_threads),
-            NULL) < 0) {
+            nnf_gradient_workspace(&self->net, kernels, &rows.data, n_threads), arrays,
+            7, NULL) < 0) {
         return NULL;
     }
     nnf_gradient(&self->net, kernels, parameters.data, &rows.data, alpha, gradient.data,

@@ -33,12 +33,15 @@ get_sparse(PyObject *X, enum nnf_real real, enum rows_role role, struct rows *ro
         names[role].values, nnf_element_of(real), 1, {ANY_LENGTH, 1}, false};
     PyObject *values, *columns, *row_starts;
 
-    if (!PyArg_ParseTuple(X, "OOO", &values, &columns, &row_starts)) {
+    if (PyTuple_GET_SIZE(X) != 3) {
         PyErr_Format(PyExc_TypeError,
                      "%s must be an array or a tuple (values, columns, row_starts)",
                      names[role].X);
         return -1;
     }
+    values = PyTuple_GET_ITEM(X, 0);
+    columns = PyTuple_GET_ITEM(X, 1);
+    row_starts = PyTuple_GET_ITEM(X, 2);
     if (nnf_array_get(values, &demand, &rows->X) < 0) {
         return -1;
     }

@@ -3,11 +3,13 @@
  * Net.train: the whole of a stochastic fit in one call.
  */
 #include "core.h"
+
+#include <numpy/random/bitgen.h>
+#include <string.h>
+
 #include "epochs.h"
 #include "fields.h"
 #include "rows.h"
-
-#include <numpy/random/bitgen.h>
 
 /* Arguments. */
 
@@ -23,11 +25,15 @@ generator_get(PyObject *bit_generator, struct generator *generator)
     bitgen_t *bitgen;
 
     generator->capsule = PyObject_GetAttrString(bit_generator, "capsule");
-    generator->lock = PyObject_GetAttrString(bit_generator, "lock");
+    if (generator->capsule != NULL) {
+        generator->lock = PyObject_GetAttrString(bit_generator, "lock");
+    }
     if (generator->capsule == NULL || generator->lock == NULL) {
-        PyErr_Format(PyExc_TypeError,
-                     "bit_generator must be a numpy.random.BitGenerator, got %s",
-                     Py_TYPE(bit_generator)->tp_name);
+        if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            PyErr_Format(PyExc_TypeError,
+                         "bit_generator must be a numpy.random.BitGenerator, got %s",
+                         Py_TYPE(bit_generator)->tp_name);
+        }
         return -1;
     }
     if (!PyCapsule_IsValid(generator->capsule, "BitGenerator")) {
@@ -75,9 +81,12 @@ parse(PyObject *args, PyObject *kwargs, struct arguments *a)
                : -1;
 }
 
+#define N_ARRAYS 13
+
 struct buffers {
     struct array parameters, moments, best_parameters;
     struct rows rows, validation;
+    const struct array *all[N_ARRAYS]; /* of the above, given or not */
 };
 
 /* The validation rows and the place for the best parameters. */
@@ -88,12 +97,14 @@ get_validation(const struct arguments *a, size_t size, struct buffers *b)
         "best_parameters", nnf_element_of(b->parameters.real), 1, {size, 1}, true};
     PyObject *X, *y, *sample_weight;
 
-    if (!PyTuple_Check(a->validation) ||
-        !PyArg_ParseTuple(a->validation, "OOO", &X, &y, &sample_weight)) {
+    if (!PyTuple_Check(a->validation) || PyTuple_GET_SIZE(a->validation) != 3) {
         PyErr_SetString(PyExc_TypeError,
                         "validation must be None or a tuple (X, y, sample_weight)");
         return -1;
     }
+    X = PyTuple_GET_ITEM(a->validation, 0);
+    y = PyTuple_GET_ITEM(a->validation, 1);
+    sample_weight = PyTuple_GET_ITEM(a->validation, 2);
     if (nnf_array_get(a->best_parameters, &demand, &b->best_parameters) < 0) {
         return -1;
     }
@@ -106,20 +117,21 @@ get_buffers(const struct arguments *a, enum nnf_solver solver, struct buffers *b
 {
     size_t size = nnf_net_size(&a->self->net);
     struct array_demand demand = {"parameters", ELEMENT_ANY_REAL, 1, {size, 1}, true};
-    const struct array *arrays[] = {&b->parameters,
-                                    &b->moments,
-                                    &b->best_parameters,
-                                    &b->rows.X,
-                                    &b->rows.columns,
-                                    &b->rows.row_starts,
-                                    &b->rows.y,
-                                    &b->rows.sample_weight,
-                                    &b->validation.X,
-                                    &b->validation.columns,
-                                    &b->validation.row_starts,
-                                    &b->validation.y,
-                                    &b->validation.sample_weight};
+    const struct array *all[N_ARRAYS] = {&b->parameters,
+                                         &b->moments,
+                                         &b->best_parameters,
+                                         &b->rows.X,
+                                         &b->rows.columns,
+                                         &b->rows.row_starts,
+                                         &b->rows.y,
+                                         &b->rows.sample_weight,
+                                         &b->validation.X,
+                                         &b->validation.columns,
+                                         &b->validation.row_starts,
+                                         &b->validation.y,
+                                         &b->validation.sample_weight};
 
+    memcpy(b->all, all, sizeof all);
     if (nnf_array_get(a->parameters, &demand, &b->parameters) < 0) {
         return -1;
     }
@@ -136,7 +148,7 @@ get_buffers(const struct arguments *a, enum nnf_solver solver, struct buffers *b
     if (a->validation != Py_None && get_validation(a, size, b) < 0) {
         return -1;
     }
-    return nnf_arrays_check_overlap(arrays, sizeof arrays / sizeof arrays[0]);
+    return nnf_arrays_check_overlap(b->all, N_ARRAYS);
 }
 
 /* The result. */
@@ -215,14 +227,13 @@ call_end(struct call *call)
     Py_XDECREF(call->generator.lock);
 }
 
-/* Settings, state and arrays from the arguments, all checked. */
+/* Settings and state. Python code may run here, so the arrays are read later. */
 static int
-read_arguments(struct call *call)
+read_numbers(struct call *call)
 {
     const struct arguments *a = &call->arguments;
     const struct nnf_net *net = &a->self->net;
     struct nnf_training *training = &call->training;
-    const char *flaw;
 
     call->dropout = PyMem_New(double, net->n_layers);
     if (call->dropout == NULL) {
@@ -230,23 +241,11 @@ read_arguments(struct call *call)
         return -1;
     }
     if (nnf_settings_read(a->settings, training, call->dropout, net->n_layers - 1) <
-            0 ||
-        get_buffers(a, training->solver, &call->buffers) < 0) {
+        0) {
         return -1;
     }
     nnf_training_begin(training);
-    if (PyDict_Size(a->state) > 0 && nnf_state_read(a->state, training) < 0) {
-        return -1;
-    }
-    if (a->validation != Py_None) {
-        training->validation = &call->buffers.validation.data;
-    }
-    flaw = nnf_training_check(net, &call->buffers.rows.data, training);
-    if (flaw != NULL) {
-        PyErr_SetString(PyExc_ValueError, flaw);
-        return -1;
-    }
-    return 0;
+    return PyDict_Size(a->state) > 0 ? nnf_state_read(a->state, training) : 0;
 }
 
 /* The generator, and what is called meanwhile. */
@@ -276,6 +275,28 @@ connect(struct call *call)
     return 0;
 }
 
+/* The arrays, and whether all goes together. */
+static int
+read_arrays(struct call *call)
+{
+    const struct arguments *a = &call->arguments;
+    struct nnf_training *training = &call->training;
+    const char *flaw;
+
+    if (get_buffers(a, training->solver, &call->buffers) < 0) {
+        return -1;
+    }
+    if (a->validation != Py_None) {
+        training->validation = &call->buffers.validation.data;
+    }
+    flaw = nnf_training_check(&a->self->net, &call->buffers.rows.data, training);
+    if (flaw != NULL) {
+        PyErr_SetString(PyExc_ValueError, flaw);
+        return -1;
+    }
+    return 0;
+}
+
 static PyObject *
 run(struct call *call)
 {
@@ -289,7 +310,8 @@ run(struct call *call)
         return NULL;
     }
     size = nnf_train_workspace(net, kernels, &call->training, &b->rows.data);
-    if (nnf_detached_begin(&call->epochs.detached, size, call->generator.lock) < 0) {
+    if (nnf_detached_begin(&call->epochs.detached, size, b->all, N_ARRAYS,
+                           call->generator.lock) < 0) {
         return NULL;
     }
     nnf_train(net, kernels, &call->training, &b->rows.data, b->parameters.data,
@@ -305,8 +327,8 @@ nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs)
     struct call call = {.arguments.self = (NetObject *)self};
     PyObject *result = NULL;
 
-    if (parse(args, kwargs, &call.arguments) == 0 && read_arguments(&call) == 0 &&
-        connect(&call) == 0) {
+    if (parse(args, kwargs, &call.arguments) == 0 && read_numbers(&call) == 0 &&
+        connect(&call) == 0 && read_arrays(&call) == 0) {
         result = run(&call);
     }
     call_end(&call);

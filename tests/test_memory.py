@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What does not fit into memory is a MemoryError, loses nothing and changes nothing.
+
+``reliability.allocations`` refuses allocations one by one; docs/reliability.md has the
+counts.
+"""
+
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import twin
+from reliability import allocations, shim
+from scipy import sparse
+from shell import run
+
+from nnfast import MLPClassifier, MLPRegressor, _core, _memory
+
+needs_shim = pytest.mark.skipif(
+    not shim.available(), reason="needs glibc and a C compiler"
+)
+X = np.zeros((20, 3))
+t = np.arange(20.0)
+
+
+# ---- allocations that fail ----
+
+
+@needs_shim
+def test_every_allocation_of_the_core():
+    found = allocations.measure([*allocations.CORE])
+    for name, counts in found.items():
+        assert counts["ends"].keys() == {"MemoryError"}, name
+        assert (counts["changed"], counts["leaking"]) == (0, 0), name
+
+
+@needs_shim
+@pytest.mark.parametrize("name", ["fit: sgd, warm", "predict: a classifier"])
+def test_every_array_of_an_estimator(name):
+    counts = allocations.measure([name])[name]
+    assert counts["ends"].keys() == {"MemoryError"}
+    assert (counts["changed"], counts["leaking"]) == (0, 0)
+
+
+@needs_shim
+def test_the_system_has_no_more_threads():
+    """Then the caller's own does all the work, with the same bits."""
+    digests = {
+        shim.run_with_shim("reliability.threads_refused", refuse)
+        for refuse in ("yes", "no")
+    }
+    assert len(digests) == 1
+
+
+# ---- networks that are too large ----
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("solver", "own", "double"), [("sgd", 3, 0), ("adam", 4, 0), ("lbfgs", 2, 27)]
+)
+def test_a_network_that_cannot_fit_is_refused_with_its_bytes(
+    solver, own, double, dtype
+):
+    model = MLPRegressor(hidden_layer_sizes=(10**6, 10**6), solver=solver)
+    weights = 4 * 10**6 + (10**6 + 1) * 10**6 + (10**6 + 1)
+    n_bytes = weights * (own * np.dtype(dtype).itemsize + double * 8)
+    before = vars(model).copy()
+    words = rf"^hidden_layer_sizes=\[1000000, 1000000\] with 3 .* needs {n_bytes} bytes"
+    with pytest.raises(MemoryError, match=words):
+        model.fit(X.astype(dtype), t)
+    assert vars(model) == before
+
+
+@pytest.mark.parametrize("width", [2**31, 2**32, 2**62, 2**64])
+def test_sizes_that_no_machine_can_count(width):
+    for sizes in [(width,), (width, width), (width,) * 9]:
+        with pytest.raises(MemoryError, match=r"needs \d+ bytes"):
+            MLPClassifier(sizes).fit(X, t > 3)
+
+
+def test_the_limit_is_the_least_of_all():
+    most = _memory.limit()
+    assert 0 < most <= sys.maxsize // 2
+    if sys.platform != "linux":
+        return
+    # A process that was given less can have less, and says so.
+    code = """
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, resource.RLIM_INFINITY))
+        import numpy as np
+        from nnfast import MLPRegressor
+        wide = MLPRegressor(hidden_layer_sizes=(20000, 20000))
+        try:
+            wide.fit(np.zeros((9, 3)), np.arange(9))
+        except MemoryError as error:
+            print(error)
+    """
+    said = run(sys.executable, "-c", textwrap.dedent(code))
+    needed = 4 * 8 * (4 * 20000 + 20001 * 20000 + 20001)
+    assert f"needs {needed} bytes, and this process can have {3 * 2**30}." in said
+
+
+def test_a_container_says_what_it_may_have(tmp_path, monkeypatch):
+    monkeypatch.setattr(_memory, "_CGROUPS", tmp_path)
+    for text, swap, expected in [
+        ("100", None, [100]),
+        ("100", "7", [107]),
+        ("max", "7", []),
+        ("100", "max", [100 + _memory._swap()]),
+    ]:
+        (tmp_path / "memory.max").write_text(text + "\n")
+        if swap is not None:
+            (tmp_path / "memory.swap.max").write_text(swap + "\n")
+        assert [*_memory._cgroup()] == expected
+    (tmp_path / "memory.max").unlink()
+    assert [*_memory._cgroup()] == []
+
+
+# ---- arrays that are moved ----
+
+
+def test_an_array_at_work_cannot_be_resized():
+    """Not even by who says that nobody refers to it: the core does."""
+    net = _core.Net((3, 1), ("identity",), "squared_error")
+    eye = sparse.csr_array(np.eye(6, 3))
+    csr = (eye.data.copy(), eye.indices.astype("i4"), eye.indptr.astype("i8"))
+    arrays = [
+        np.zeros(net.size),
+        np.zeros((2, net.size)),
+        np.ones(6),
+        np.zeros(net.size),
+    ]
+    targets = [np.zeros((6, 1)), np.zeros((6, 1))]
+    resized = []
+
+    def resize(event):
+        for array in (*csr, *arrays, *targets):
+            shape = array.shape
+            with pytest.raises(ValueError, match="cannot resize"):
+                array.resize((1000, 1000), refcheck=False)
+            resized.append(array.shape != shape)
+
+    theta, moments, weight, best = arrays
+    net.train(
+        theta,
+        moments,
+        csr,
+        targets[0],
+        weight,
+        twin.settings_of(max_iter=2, score="r2"),
+        {},
+        (csr, targets[1], None),
+        best,
+        on_epoch=resize,
+    )
+    assert resized == [False] * 18
+    for array in (*csr, *arrays, *targets):
+        array.resize((2, 2), refcheck=False)  # nobody holds them any more
