@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Build the C programs of this folder on the core: python tests/c/build.py FOLDER
 
-Every tests/c/*.c becomes a program in FOLDER, compiled and linked by $CC (or the
-compiler that Python was built with) with the flags of setup.py, $CFLAGS and $LDFLAGS.
+Every tests/c/*.c, or every source named after FOLDER, becomes a program there, compiled
+and linked by $CC (or the compiler that Python was built with) with the flags of
+setup.py, $CFLAGS and $LDFLAGS.
 NNFAST_WERROR=1 and NNFAST_SANITIZE=1 mean what they mean there.
 """
 
@@ -13,12 +14,13 @@ import subprocess
 import sys
 import sysconfig
 from concurrent.futures import ThreadPoolExecutor
+from glob import glob
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def build(folder: Path) -> None:
+def build(folder: Path, sources: list[str]) -> None:
     recipe = runpy.run_path("setup.py")
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC"))
     compiler += shlex.split(os.environ.get("CFLAGS", ""))
@@ -33,9 +35,8 @@ def build(folder: Path) -> None:
         return obj
 
     units = recipe["core_units"](compiler)
-    programs = [str(path.relative_to(ROOT)) for path in ROOT.glob("tests/c/*.c")]
     flags = ["-std=c11", *recipe["COMMON"]]
-    units += [recipe["Unit"]("program", source, [], flags) for source in programs]
+    units += [recipe["Unit"]("program", source, [], flags) for source in sources]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(compile, units))
 
@@ -49,6 +50,6 @@ if __name__ == "__main__":
     target = Path(sys.argv[1]).resolve()
     os.chdir(ROOT)
     try:
-        build(target)
+        build(target, sys.argv[2:] or glob("tests/c/*.c"))
     except subprocess.CalledProcessError as error:
         sys.exit(f"failed: {shlex.join(map(str, error.cmd))}")
