@@ -77,16 +77,17 @@ ask(struct nnf_crew *crew)
 bool
 nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work)
 {
-    if (worker == 0) {
+    bool stopped = atomic_load_explicit(&crew->stopped, memory_order_relaxed);
+
+    if (worker == 0 && !stopped) {
         crew->work += work;
         if (crew->work >= crew->kernels->poll_work) {
             crew->work = 0;
-            if (ask(crew)) {
-                atomic_store_explicit(&crew->stopped, true, memory_order_relaxed);
-            }
+            stopped = ask(crew);
+            atomic_store_explicit(&crew->stopped, stopped, memory_order_relaxed);
         }
     }
-    return atomic_load_explicit(&crew->stopped, memory_order_relaxed);
+    return stopped;
 }
 
 double

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Calls that are stopped at one place after the other at which they ask, which kernels
+ * of no patience make all that there are: the call says so, asks no more, and leaves
+ * the θ of its last whole step. Prints how many facts held; exits 0 only when all did.
+ */
+#include "nnfast.h"
+
+#include "check.h"
+#include "kernels.h" /* not of the API: for poll_work */
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_ROWS = 1100, INPUTS = 3, OUTPUTS = 2, MOST = 100, STEPS = 12 };
+
+/* One call: what it works on and how. */
+struct call {
+    const char *name;
+    size_t n_rows, batch_size;
+    bool sparse, labels, weights, validation, shuffle, dropout;
+    enum nnf_solver solver;
+    enum nnf_activation hidden;
+    size_t n_threads;
+};
+
+static const struct call calls[] = {
+    {"one batch", 20, 20, .labels = true, .solver = NNF_ADAM, .hidden = NNF_TANH},
+    {"batches", 20, 7, .shuffle = true, .solver = NNF_SGD, .hidden = NNF_RELU},
+    {"scored", 50, 20, .validation = true, .labels = true, .shuffle = true,
+     .solver = NNF_ADAM, .hidden = NNF_GELU},
+    {"scored by r2", 30, 20, .validation = true, .weights = true, .hidden = NNF_ELU},
+    {"several tiles", MOST_ROWS, MOST_ROWS, .weights = true, .solver = NNF_ADAM,
+     .validation = true, .hidden = NNF_TANH},
+    {"dropout", 20, 6, .dropout = true, .shuffle = true, .hidden = NNF_SILU},
+    {"sparse", 20, 7, .sparse = true, .shuffle = true, .hidden = NNF_RELU},
+    {"sparse tiles", MOST_ROWS, MOST_ROWS, .sparse = true, .dropout = true,
+     .solver = NNF_ADAM, .validation = true, .labels = true, .hidden = NNF_MISH},
+    {"many batches", MOST_ROWS, 300, .shuffle = true, .hidden = NNF_SOFTSIGN,
+     .n_threads = 3},
+    {"shared tiles", MOST_ROWS, MOST_ROWS, .labels = true, .validation = true,
+     .hidden = NNF_GELU, .n_threads = 3},
+};
+
+/* Numbers for all calls; sparse rows have an entry in every second place. */
+static double inputs[MOST_ROWS * INPUTS], targets[MOST_ROWS * OUTPUTS];
+static double ones[MOST_ROWS];
+static int64_t labels[MOST_ROWS], starts[MOST_ROWS + 1];
+static int32_t columns[MOST_ROWS * INPUTS];
+
+static double
+uniform(void)
+{
+    static uint64_t state = 1;
+
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(state >> 11) * 0x1p-52 - 1;
+}
+
+static void
+draw_numbers(void)
+{
+    for (size_t i = 0; i < MOST_ROWS; i++) {
+        for (size_t j = 0; j < INPUTS; j++) {
+            inputs[i * INPUTS + j] = uniform();
+        }
+        for (size_t j = 0; j < OUTPUTS; j++) {
+            targets[i * OUTPUTS + j] = uniform();
+        }
+        ones[i] = i % 5 != 0;
+        labels[i] = uniform() > 0;
+        starts[i + 1] = starts[i] + (int64_t)(i % INPUTS);
+        for (int64_t k = starts[i]; k < starts[i + 1]; k++) {
+            columns[k] = (int32_t)(k - starts[i]);
+        }
+    }
+}
+
+static struct nnf_data
+data_of(const struct call *call, size_t n_rows)
+{
+    struct nnf_data data = {.n_rows = n_rows, .inputs = inputs};
+
+    if (call->sparse) {
+        data.row_starts = starts;
+        data.columns = columns;
+        data.n_stored = (size_t)starts[MOST_ROWS];
+    }
+    data.targets = call->labels ? NULL : targets;
+    data.labels = call->labels ? labels : NULL;
+    data.weights = call->weights ? ones : NULL;
+    return data;
+}
+
+static void *
+take(size_t size)
+{
+    size_t whole = (size + NNF_ALIGNMENT - 1) / NNF_ALIGNMENT * NNF_ALIGNMENT;
+    void *block = aligned_alloc(NNF_ALIGNMENT, whole);
+
+    if (block == NULL) {
+        printf("out of memory\n");
+        exit(2);
+    }
+    return memset(block, 0xff, whole);
+}
+
+static uint32_t
+next_uint32(void *state)
+{
+    uint64_t *bits = state;
+
+    *bits = *bits * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*bits >> 32);
+}
+
+/* Who is asked: stops at the wanted call, and sees θ after every step until then. */
+struct asked {
+    size_t calls, wanted;
+    const struct nnf_training *training; /* null in other calls */
+    const double *theta;
+    double (*course)[MOST]; /* θ by the number of updates; null: not recorded */
+    size_t size;
+};
+
+static int
+ask(void *context)
+{
+    struct asked *asked = context;
+
+    asked->calls++;
+    if (asked->course != NULL && asked->training->n_updates < STEPS) {
+        memcpy(asked->course[asked->training->n_updates], asked->theta,
+               asked->size * sizeof *asked->theta);
+    }
+    return asked->calls == asked->wanted;
+}
+
+/* Whether it was stopped. Wanted 0: not at all, which fills in the course. */
+static bool
+train(const struct call *call, const struct nnf_net *net,
+      const struct nnf_kernels *kernels, size_t wanted, double (*course)[MOST])
+{
+    const double rates[] = {0.25};
+    uint64_t state = 7;
+    const struct nnf_bits bits = {next_uint32, &state};
+    const struct nnf_data data = data_of(call, call->n_rows);
+    const struct nnf_data held_out = data_of(call, call->n_rows / 2);
+    double theta[MOST], moments[2 * MOST] = {0}, best[MOST];
+    struct asked asked = {.wanted = wanted, .theta = theta, .size = nnf_net_size(net)};
+    struct nnf_training training = {
+        .solver = call->solver,
+        .learning_rate_init = 0.01,
+        .momentum = 0.9,
+        .nesterov = true,
+        .beta_1 = 0.9,
+        .beta_2 = 0.99,
+        .epsilon = 1e-8,
+        .alpha = 0.01,
+        .batch_size = call->batch_size,
+        .max_epochs = 2,
+        .n_iter_no_change = 10,
+        .dropout = call->dropout ? rates : NULL,
+        .shuffle = call->shuffle ? &bits : NULL,
+        .validation = call->validation ? &held_out : NULL,
+        .score = call->labels ? NNF_ACCURACY : NNF_R2,
+        .n_threads = call->n_threads + (call->n_threads == 0),
+        .poll = {ask, &asked},
+    };
+    void *work;
+    bool stopped;
+
+    for (size_t i = 0; i < asked.size; i++) {
+        theta[i] = 0.3 * sin((double)i);
+    }
+    asked.training = &training;
+    asked.course = wanted == 0 ? course : NULL;
+    nnf_training_begin(&training);
+    check(nnf_training_check(net, &data, &training) == NULL, call->name);
+    work = take(nnf_train_workspace(net, kernels, &training, &data));
+    nnf_train(net, kernels, &training, &data, theta, moments, best, work);
+    free(work);
+
+    stopped = training.stop == NNF_STOP_ASKED;
+    if (wanted == 0) {
+        memcpy(course[training.n_updates], theta, asked.size * sizeof *theta);
+    }
+    check(stopped == (wanted > 0 && asked.calls >= wanted), "a stop is told");
+    check(!stopped || asked.calls == wanted, "whoever said stop is asked no more");
+    check(memcmp(theta, course[training.n_updates], asked.size * sizeof *theta) == 0,
+          "θ is that of the last step");
+    return stopped;
+}
+
+/* The same for the other calls, which say whether they were finished. */
+static bool
+evaluate(const struct call *call, const struct nnf_net *net,
+         const struct nnf_kernels *kernels, size_t wanted, bool gradient)
+{
+    static double outputs[MOST_ROWS * OUTPUTS];
+    const struct nnf_data data = data_of(call, call->n_rows);
+    const size_t n_threads = call->n_threads + (call->n_threads == 0);
+    struct asked asked = {.wanted = wanted};
+    const struct nnf_poll poll = {ask, &asked};
+    double theta[MOST] = {0}, slope[MOST], value;
+    void *work;
+    bool done;
+
+    if (gradient) {
+        work = take(nnf_gradient_workspace(net, kernels, &data, n_threads));
+        done = nnf_gradient(net, kernels, theta, &data, 0.1, slope, &value, n_threads,
+                            &poll, work);
+    }
+    else {
+        work = take(nnf_predict_workspace(net, kernels, &data, n_threads));
+        done = nnf_predict(net, kernels, theta, &data, outputs, n_threads, &poll, work);
+    }
+    free(work);
+    check(done == (asked.calls < wanted), "whether it was finished is told");
+    check(asked.calls <= wanted, "whoever said stop is asked no more");
+    return !done;
+}
+
+/* Every place of the first dozen, then fewer and fewer: later ones are much the same.
+ */
+static size_t
+later(size_t wanted)
+{
+    return wanted + 1 + wanted / 12;
+}
+
+int
+main(void)
+{
+    const struct nnf_kernels *kernels = nnf_kernels_find(NULL, NNF_FLOAT64);
+    struct nnf_kernels impatient = *kernels;
+    static double course[STEPS + 1][MOST];
+
+    impatient.poll_work = 1;
+    nnf_threads_force(true);
+    draw_numbers();
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        const struct call *call = &calls[i];
+        const enum nnf_activation activations[] = {
+            call->hidden, call->labels ? NNF_SOFTMAX : NNF_IDENTITY};
+        const struct nnf_net net = {
+            .n_layers = 2,
+            .widths = (const size_t[]){INPUTS, 9, OUTPUTS},
+            .activations = activations,
+            .loss = call->labels ? NNF_LOG_LOSS : NNF_SQUARED_ERROR,
+        };
+        size_t wanted = 0;
+
+        train(call, &net, &impatient, 0, course);
+        do {
+            wanted = later(wanted);
+        } while (train(call, &net, &impatient, wanted, course));
+        check(wanted > 5, "there were places to stop at");
+        for (int gradient = 0; gradient < 2; gradient++) {
+            for (wanted = 1; evaluate(call, &net, &impatient, wanted, gradient);) {
+                wanted = later(wanted);
+            }
+        }
+    }
+    return verdict();
+}
