@@ -335,7 +335,19 @@ names_are_found(void)
 static void
 sizes_are_told(void)
 {
+    const struct nnf_net wide = {
+        .n_layers = 1,
+        .widths = (const size_t[]){1, SIZE_MAX / 256},
+        .activations = (const enum nnf_activation[]){NNF_IDENTITY},
+        .loss = NNF_SQUARED_ERROR,
+    };
+    const struct nnf_data rows = {.n_rows = 10000};
+
+    check(nnf_net_check(&wide) == NULL, "weights that can be addressed");
     check(nnf_net_size(&classes) == (2 + 1) * 4 + (4 + 1) * 3, "weights and biases");
+    check(nnf_predict_workspace(&wide, nnf_kernels_find(NULL, NNF_FLOAT32), &rows, 1) ==
+              0,
+          "so many units of so many rows overflow");
     nnf_threads_set_limit(0);
     check(nnf_threads_limit() == 1, "one thread at least");
     nnf_threads_set_limit(7);

@@ -13,34 +13,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ROWS = 1100, INPUTS = 3, OUTPUTS = 2, MOST = 100, STEPS = 12 };
+enum {
+    MOST_ROWS = 3300,
+    TILES = 1100,
+    INPUTS = 3,
+    OUTPUTS = 2,
+    MOST = 100,
+    STEPS = 12
+};
+
+/* Products between two polls: those of a tile, and a few more. */
+#define PATIENCE 5e4
 
 /* One call: what it works on and how. */
 struct call {
     const char *name;
     size_t n_rows, batch_size;
-    bool sparse, labels, weights, validation, shuffle, dropout;
+    bool sparse, labels, weights, validation, one_class, shuffle, dropout;
     enum nnf_solver solver;
     enum nnf_activation hidden;
     size_t n_threads;
 };
 
 static const struct call calls[] = {
+    {"a row", 1, 1, .labels = true, .hidden = NNF_TANH},
     {"one batch", 20, 20, .labels = true, .solver = NNF_ADAM, .hidden = NNF_TANH},
     {"batches", 20, 7, .shuffle = true, .solver = NNF_SGD, .hidden = NNF_RELU},
     {"scored", 50, 20, .validation = true, .labels = true, .shuffle = true,
      .solver = NNF_ADAM, .hidden = NNF_GELU},
     {"scored by r2", 30, 20, .validation = true, .weights = true, .hidden = NNF_ELU},
-    {"several tiles", MOST_ROWS, MOST_ROWS, .weights = true, .solver = NNF_ADAM,
+    {"several tiles", TILES, TILES, .weights = true, .solver = NNF_ADAM,
      .validation = true, .hidden = NNF_TANH},
     {"dropout", 20, 6, .dropout = true, .shuffle = true, .hidden = NNF_SILU},
     {"sparse", 20, 7, .sparse = true, .shuffle = true, .hidden = NNF_RELU},
-    {"sparse tiles", MOST_ROWS, MOST_ROWS, .sparse = true, .dropout = true,
-     .solver = NNF_ADAM, .validation = true, .labels = true, .hidden = NNF_MISH},
-    {"many batches", MOST_ROWS, 300, .shuffle = true, .hidden = NNF_SOFTSIGN,
+    {"sparse tiles", TILES, TILES, .sparse = true, .dropout = true, .solver = NNF_ADAM,
+     .validation = true, .labels = true, .hidden = NNF_MISH},
+    {"many batches", TILES, 300, .shuffle = true, .hidden = NNF_SOFTSIGN,
      .n_threads = 3},
-    {"shared tiles", MOST_ROWS, MOST_ROWS, .labels = true, .validation = true,
+    {"shared tiles", TILES, TILES, .labels = true, .validation = true,
      .hidden = NNF_GELU, .n_threads = 3},
+    {"one class", 20, 20, .labels = true, .validation = true, .one_class = true,
+     .hidden = NNF_TANH},
+    {"a tile for each thread", MOST_ROWS, MOST_ROWS, .hidden = NNF_TANH,
+     .n_threads = 3},
 };
 
 /* Numbers for all calls; sparse rows have an entry in every second place. */
@@ -164,7 +179,9 @@ train(const struct call *call, const struct nnf_net *net,
         .dropout = call->dropout ? rates : NULL,
         .shuffle = call->shuffle ? &bits : NULL,
         .validation = call->validation ? &held_out : NULL,
-        .score = call->labels ? NNF_ACCURACY : NNF_R2,
+        .score = call->one_class ? NNF_ALWAYS_RIGHT
+                 : call->labels  ? NNF_ACCURACY
+                                 : NNF_R2,
         .n_threads = call->n_threads + (call->n_threads == 0),
         .poll = {ask, &asked},
     };
@@ -193,7 +210,8 @@ train(const struct call *call, const struct nnf_net *net,
     return stopped;
 }
 
-/* The same for the other calls, which say whether they were finished. */
+/* The same for the other calls, which say whether they were finished; true while
+ * there was a place to stop at. */
 static bool
 evaluate(const struct call *call, const struct nnf_net *net,
          const struct nnf_kernels *kernels, size_t wanted, bool gradient)
@@ -217,9 +235,9 @@ evaluate(const struct call *call, const struct nnf_net *net,
         done = nnf_predict(net, kernels, theta, &data, outputs, n_threads, &poll, work);
     }
     free(work);
-    check(done == (asked.calls < wanted), "whether it was finished is told");
+    check(done || asked.calls == wanted, "only who says stop stops it");
     check(asked.calls <= wanted, "whoever said stop is asked no more");
-    return !done;
+    return asked.calls == wanted;
 }
 
 /* Every place of the first dozen, then fewer and fewer: later ones are much the same.
@@ -237,7 +255,6 @@ main(void)
     struct nnf_kernels impatient = *kernels;
     static double course[STEPS + 1][MOST];
 
-    impatient.poll_work = 1;
     nnf_threads_force(true);
     draw_numbers();
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
@@ -252,13 +269,16 @@ main(void)
         };
         size_t wanted = 0;
 
+        impatient.poll_work = 0;
         train(call, &net, &impatient, 0, course);
         do {
             wanted = later(wanted);
         } while (train(call, &net, &impatient, wanted, course));
         check(wanted > 5, "there were places to stop at");
-        for (int gradient = 0; gradient < 2; gradient++) {
-            for (wanted = 1; evaluate(call, &net, &impatient, wanted, gradient);) {
+        for (int k = 0; k < 4; k++) {
+            /* Threads have tiles of their own where one does not try their patience. */
+            impatient.poll_work = k < 2 ? 0 : PATIENCE;
+            for (wanted = 1; evaluate(call, &net, &impatient, wanted, k % 2 == 0);) {
                 wanted = later(wanted);
             }
         }
