@@ -4,6 +4,7 @@
 A curve is its length, and a tensor; None and what is not there stay so.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, BinaryIO
@@ -125,8 +126,8 @@ def check_optimizer(contents: Contents, widths: tuple[int, ...]) -> dict[str, An
     for field in fields(Optimizer):
         if field.type is float:
             real(found[field.name], field.name)
-    if found["learning_rate"] < 0:
-        raise ValueError("the learning_rate of the optimizer must not be negative")
+    if not 0 <= real(found["learning_rate"], "learning_rate") < math.inf:
+        raise ValueError("the learning_rate of the optimizer is out of range")
     count(found["t"], "t")
     if found["dropout_seed"] is not None:
         count(found["dropout_seed"], "dropout_seed")

@@ -47,7 +47,9 @@ class Pickles(Weights):
             if isinstance(state.get(name), dict):
                 state[name] = from_plain(state[name])
         if "_parameters" in state:
-            theta, state["_widths"] = _checked(state["_parameters"], state["_widths"])
+            theta, state["_widths"] = _checked(
+                state["_parameters"], state.get("_widths")
+            )
             state["_parameters"] = theta
         super().__setstate__(state)
         if "_parameters" in state:

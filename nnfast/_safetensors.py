@@ -96,12 +96,22 @@ def _finite(text: str) -> float:
     return number
 
 
+def _whole(text: str) -> int:
+    # Nothing here counts further, and reading many digits takes the square of the time.
+    if len(text) > 20:
+        raise ValueError(f"{text:.60} is out of range")
+    return int(text)
+
+
 def _no_constant(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
 
 
 _decoder = json.JSONDecoder(
-    object_pairs_hook=_once, parse_float=_finite, parse_constant=_no_constant
+    object_pairs_hook=_once,
+    parse_int=_whole,
+    parse_float=_finite,
+    parse_constant=_no_constant,
 )
 
 
@@ -203,7 +213,10 @@ def read_header(file: BinaryIO) -> Contents:
     file.seek(origin)
     length = int.from_bytes(_read(file, 8, "the length of its header"), "little")
     if length > size - 8:
-        raise ValueError(f"it has {size} bytes, its header alone would have {length}")
+        raise ValueError(
+            f"it does not begin with the length of a header: of its {size} bytes, the"
+            f" header alone would have {length}"
+        )
     raw = _read(file, length, "its header").rstrip(b" ")
     return parse_header(raw, origin + 8 + length, size - 8 - length, Allowance(size))
 

@@ -5,7 +5,8 @@
 
 adds a folder for the version of model files and one for the schema of pickles, if they
 are not there: what is there is never changed. Beside each model is a .json with rows
-and what the model made of them.
+and what the model made of them. To be run with the oldest NumPy and scikit-learn that
+nnfast takes: a pickle of an array opens in later versions of NumPy, not in earlier.
 """
 
 import json
