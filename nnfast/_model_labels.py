@@ -44,7 +44,7 @@ def check_labels(contents: Contents, output: str, n_outputs: int) -> dict[str, A
     possible = {
         "binary": ("logistic", 1) if n <= 2 else None,
         "multiclass": ("softmax", n),
-        "multilabel-indicator": ("logistic", n),
+        "multilabel-indicator": ("logistic", n) if n > 1 else None,
     }
     target, sparse = facts["target"], facts["sparse"]
     if not isinstance(target, str) or target not in possible:

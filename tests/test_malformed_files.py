@@ -344,6 +344,14 @@ def test_what_it_says_of_a_model(seed, entries, words):
     assert words in said(replaced(seed, **entries))
 
 
+def test_a_single_label_is_no_multilabel_target():
+    """It would have to be a column, which has no labels to predict."""
+    labels = {"target": "multilabel-indicator"}
+    assert "a multilabel-indicator target of 1 classes" in said(
+        replaced("one class", labels=labels)
+    )
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["layers.0.weight", "layers.1.bias", "moments"])
 def test_numbers_that_are_not_finite(name, value):
