@@ -15,6 +15,7 @@ from sklearn.utils import Tags, check_random_state
 from . import _core, _lbfgs, _stochastic, _threads
 from ._apart import apart
 from ._constraints import (
+    OUTPUT_ACTIVATIONS,
     check_combination,
     dropout_rates,
     hidden_activations,
@@ -24,7 +25,7 @@ from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._failure import bad_parameter_named
 from ._initialization import initialize
 from ._parameters import check_training_memory
-from ._pieces import all_finite, by_rows, copy, is_large
+from ._pieces import by_rows, copy, is_large
 from ._private_views import PrivateViews
 from ._saving import Saving
 from ._scikit_learn import fit_context
@@ -172,6 +173,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
 
             self._random_state = check_random_state(self.random_state)
             if theta is not None:
+                self._check_features(X, fitted_widths)
                 widths = self._same_network(fitted_widths, widths, output)
             else:
                 theta = initialize(
@@ -196,8 +198,6 @@ class BaseMLP(PrivateViews, Saving, ABC):
             theta, attributes = self._solve(
                 widths, theta, data, weight, resume, incremental
             )
-            if not all_finite(theta):
-                raise ValueError(_stochastic.NOT_FINITE)
             self.n_layers_, self.n_outputs_ = len(widths), n_outputs
             self.__dict__.update(attributes)
             self._adopt(theta, widths)
@@ -227,7 +227,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
                 f"hidden_layer_sizes={list(widths[1:-1])} differs from the fitted"
                 f" {list(fitted[1:-1])}: set warm_start=False to fit a new network."
             )
-        if output != self.out_activation_:
+        if output != self._output:
             raise ValueError(
                 f"loss={self.loss!r} and the targets ask for output activation"
                 f" {output!r}, but {type(self).__name__} was fitted with"
@@ -250,7 +250,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
         incremental: bool,
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Run the solver from θ, which it may overwrite."""
-        net = self._network(widths, self.out_activation_, *self._network_loss())
+        net = self._network(widths, self._output, *self._network_loss())
         count_threads = partial(
             self._count_threads, data.X, widths, passes=_threads.PASSES_OF_A_STEP
         )
@@ -292,6 +292,26 @@ class BaseMLP(PrivateViews, Saving, ABC):
         tags.input_tags.sparse = True
         return tags
 
+    # ---- what a user can assign ----
+
+    @property
+    def _output(self) -> str:
+        """The activation of the last layer."""
+        output = self.out_activation_
+        if not isinstance(output, str) or output not in OUTPUT_ACTIVATIONS:
+            raise ValueError(
+                f"out_activation_ must be a str among {sorted(OUTPUT_ACTIVATIONS)};"
+                f" got {output!r}."
+            )
+        return output
+
+    def _check_features(self, X: Any, widths: tuple[int, ...]) -> None:
+        if X.shape[1] != widths[0]:
+            raise ValueError(
+                f"n_features_in_ is {self.n_features_in_}, but coefs_[0] has"
+                f" {widths[0]} rows."
+            )
+
     # ---- predicting ----
 
     def _network(
@@ -310,6 +330,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
         as scikit-learn has them: column after column.
         """
         theta, widths = self._theta()
+        self._check_features(X, widths)
         dtype = theta.dtype
         if X.dtype != dtype:
             # The type that X @ coefs_ has in NumPy, of the two that the core knows.
@@ -323,7 +344,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
 
             return by_rows(outputs, X, mean_width(X))
         X = cast_inputs(X, dtype)
-        output = output or self.out_activation_
+        output = output or self._output
         n_rows = X.shape[0]
         both = both and widths[-1] == 1
         # Any loss that the output allows will do: prediction does not read it.

@@ -34,7 +34,20 @@ class Classifier(ClassifierMixin, BaseMLP):
 
     @property
     def _validation_score(self) -> str:
-        return "accuracy" if len(self.classes_) > 1 else "always_right"
+        return "accuracy" if self._n_classes > 1 else "always_right"
+
+    @property
+    def _n_classes(self) -> int:
+        """Length of ``classes_``, which a user can assign."""
+        labels = self._label_binarizer
+        # What a first partial_fit is told of multi-label targets is kept, and not used.
+        told = labels.y_type_.startswith("multilabel") and np.ndim(self.classes_) == 1
+        if np.shape(self.classes_) != np.shape(labels.classes_) and not told:
+            raise ValueError(
+                f"classes_ must be an array of the {len(labels.classes_)} classes of"
+                f" the fit; got {self.classes_!r}."
+            )
+        return len(self.classes_)
 
     # ---- fitting ----
 
@@ -102,6 +115,11 @@ class Classifier(ClassifierMixin, BaseMLP):
         self, y: np.ndarray, dtype: Any, incremental: bool
     ) -> tuple[np.ndarray, int, str]:
         if hasattr(self, "classes_") and (self.warm_start or incremental):
+            if not isinstance(self.classes_, np.ndarray) or self.classes_.ndim != 1:
+                raise ValueError(
+                    "classes_ must be an array of one dimension; got"
+                    f" {self.classes_!r}."
+                )
             _labels.check_known(y, self.classes_, same=self.warm_start)
         else:
             self._label_binarizer = _labels.binarizer(y)
@@ -156,7 +174,7 @@ class Classifier(ClassifierMixin, BaseMLP):
         def labels(rows: Any) -> np.ndarray:
             return _labels.decode(self._outputs(rows), self._label_binarizer)
 
-        return by_rows(labels, validate_inputs(self, X), len(self.classes_))
+        return by_rows(labels, validate_inputs(self, X), self._n_classes)
 
     @of_one_model
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -191,7 +209,7 @@ class Classifier(ClassifierMixin, BaseMLP):
 
     def _proba(self, X: Any) -> np.ndarray:
         """predict_proba for an X that ``validate_inputs`` has passed."""
-        if len(self.classes_) == 1:
+        if self._n_classes == 1:
             return np.ones_like(self._outputs(X))
         return self._outputs(X, both=True)
 
@@ -227,7 +245,7 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> bool(model.predict_log_proba([[1e4]])[0, 0] < -1000)
         True
         """
-        return by_rows(self._log_proba, validate_inputs(self, X), len(self.classes_))
+        return by_rows(self._log_proba, validate_inputs(self, X), self._n_classes)
 
     def _log_proba(self, X: Any) -> np.ndarray:
         """predict_log_proba for an X that ``validate_inputs`` has passed."""

@@ -16,6 +16,7 @@ from ._initialization import SCHEMES
 from ._scikit_learn import Interval, Options, StrOptions
 
 _ACTIVATIONS = set(_core.activations)
+OUTPUT_ACTIVATIONS = _ACTIVATIONS | {"exp", "softmax"}
 _POSITIVE_OUTPUTS = {"exp", "logistic", "softplus"}
 
 COMMON: dict[str, list[Any]] = {

@@ -7,6 +7,11 @@ from typing import Any
 
 from ._scikit_learn import validate_parameters
 
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large"
+    " values and need to be preprocessed."
+)
+
 
 @contextmanager
 def bad_parameter_named(estimator: Any) -> Iterator[None]:

@@ -99,6 +99,12 @@ def encode(y: np.ndarray, labels: Any, dtype: Any) -> tuple[np.ndarray, int, str
 
 def decode(outputs: np.ndarray, labels: Any) -> np.ndarray:
     """The label of each row, as labels.inverse_transform gives it."""
+    n_outputs = 1 if labels.y_type_ == "binary" else len(labels.classes_)
+    if outputs.shape[1] != n_outputs:
+        raise ValueError(
+            f"coefs_[-1] must have {n_outputs} columns for the classes"
+            f" {labels.classes_}; got {outputs.shape[1]}."
+        )
     if labels.y_type_ == "multiclass":
         return labels.classes_.take(outputs.argmax(axis=1))
     if labels.y_type_ == "binary" and len(labels.classes_) == 2:

@@ -7,6 +7,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._data import Data
+from ._failure import NOT_FINITE
+from ._pieces import all_finite
 from ._scikit_learn import warn
 
 
@@ -63,8 +65,12 @@ def minimize(
     n_iter = min(result.nit, estimator.max_iter)
     if result.status != 0:
         _warn_of_failure(result, n_iter, estimator.max_iter)
-    with np.errstate(over="ignore"):  # infinities are the caller's to report
+    with np.errstate(over="ignore"):  # reported just below
         solution = result.x.astype(theta.dtype)
+    if not all_finite(solution):
+        raise ValueError(
+            f"{NOT_FINITE} They were so at the end of iteration {int(result.nit)}."
+        )
     return solution, {"n_iter_": n_iter, "loss_": np.float64(result.fun)}
 
 

@@ -9,6 +9,7 @@ go on from. Nothing here changes the estimator: the caller commits what is retur
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 
 from ._data import Data
-from ._pieces import copy
+from ._failure import NOT_FINITE
+from ._pieces import all_finite, copy
 from ._scikit_learn import NO_WEIGHT, warn
-
-NOT_FINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large"
-    " values and need to be preprocessed."
-)
 
 
 @dataclass
@@ -68,7 +65,7 @@ class Optimizer:
 
     def belongs_to(self, theta: np.ndarray) -> bool:
         """Whether the moments are of as many weights: others may have been assigned."""
-        return self.moments.shape[1] == theta.size
+        return self.moments.shape[1:] == theta.shape
 
     def copy(self, dtype: Any) -> "Optimizer":
         """One to train with, so that a failure leaves this one as it is."""
@@ -189,7 +186,24 @@ def train(
     beaten = any(score > before.best_score for score in result["scores"])
     if best is not None and (beaten or not resume):
         theta = best
+    if not all_finite(theta):
+        raise _diverged(result)
     return theta, attributes
+
+
+def _check_history(attribute: str, value: Any, first: Any) -> None:
+    """ValueError where a user has assigned what no training leaves behind."""
+    if isinstance(first, tuple):
+        fits = isinstance(value, (list, tuple))
+        expected = "a list of numbers"
+    elif isinstance(first, int):
+        fits = isinstance(value, Integral) and 0 <= int(value) < 2**63
+        expected = "a whole number, not negative"
+    else:
+        fits = isinstance(value, Real)
+        expected = "a number"
+    if not fits:
+        raise ValueError(f"{attribute} must be {expected}; got {value!r}.")
 
 
 @dataclass
@@ -214,8 +228,13 @@ class _History:
             "losses": "loss_curve_",
             "scores": "validation_scores_",
         }
-        found = {name: getattr(estimator, names[name], None) for name in names}
-        return cls(**{name: v for name, v in found.items() if v is not None})
+        found = {}
+        for name, attribute in names.items():
+            value = getattr(estimator, attribute, None)
+            if value is not None:
+                _check_history(attribute, value, getattr(cls, name))
+                found[name] = value
+        return cls(**found)
 
     def state(self) -> dict[str, Any]:
         """The part of the core's state that is not the optimizer's."""
@@ -250,15 +269,19 @@ class _History:
         return attributes
 
 
+def _diverged(result: dict[str, Any]) -> ValueError:
+    epoch = result["first_bad_epoch"]
+    return ValueError(
+        f"{NOT_FINITE} The weights were first non-finite in epoch {epoch}."
+    )
+
+
 def _say_how_it_ended(
     estimator: Any, result: dict[str, Any], incremental: bool
 ) -> None:
     """Scikit-learn's error and warnings."""
     if result["stop"] == "not_finite":
-        epoch = result["first_bad_epoch"]
-        raise ValueError(
-            f"{NOT_FINITE} The weights were first non-finite in epoch {epoch}."
-        )
+        raise _diverged(result)
     if result["stop"] == "interrupted":
         warn("Training interrupted by user.")
     elif result["stop"] == "max_iter" and not incremental:

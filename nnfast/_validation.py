@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from . import _core
 from ._data import cast, cast_inputs
 from ._scikit_learn import check_sample_weight, validate_data, warn
+from ._sparse import check_sparse
 
 _SPARSE = ("csr", "csc")
 
@@ -33,6 +34,8 @@ def validate_training(
         number of features are those of X.
     """
     if not _is_plain_training(estimator, X, y, dtype):
+        check_sparse(X, "X")
+        check_sparse(y, "y")
         X, y = validate_data(
             estimator,
             X,
@@ -70,6 +73,7 @@ def validate_inputs(estimator: Any, X: Any) -> Any:
     if "coefs_" in vars(estimator) and _is_plain_inputs(estimator, X):
         return X
     check_is_fitted(estimator)
+    check_sparse(X, "X")
     X = validate_data(estimator, X, accept_sparse=_SPARSE, order="C", reset=False)
     if X.dtype.kind in "mM":
         raise ValueError(f"X must hold real numbers; got dtype {X.dtype}.")

@@ -7,11 +7,28 @@ what that call uses.
 """
 
 import operator
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from . import _parameters
+
+# What NumPy lets a user change of a view that stays the same object.
+_form = operator.attrgetter("shape", "dtype", "strides")
+
+
+@lru_cache(maxsize=16)
+def _forms(widths: tuple[int, ...], dtype: np.dtype[Any]) -> list[Any]:
+    """The forms of the views of a θ."""
+    size = dtype.itemsize
+    coefs: list[Any] = [
+        ((fan_in, fan_out), dtype, (fan_out * size, size))
+        for fan_in, fan_out in pairwise(widths)
+    ]
+    return coefs + [((fan_out,), dtype, (size,)) for fan_out in widths[1:]]
 
 
 class Weights(BaseEstimator):
@@ -33,7 +50,11 @@ class Weights(BaseEstimator):
         except TypeError:
             return False
         ours = vars(self).get("_views", ())
-        return len(held) == len(ours) and all(map(operator.is_, held, ours))
+        return (
+            len(held) == len(ours)
+            and all(map(operator.is_, held, ours))
+            and [*map(_form, held)] == _forms(self._widths, self._parameters.dtype)
+        )
 
     def _theta(self) -> tuple[np.ndarray, tuple[int, ...]]:
         """θ and its widths as coefs_ and intercepts_ have them now.
