@@ -206,6 +206,12 @@ enum nnf_stop {
 struct nnf_bits {
     uint32_t (*next_uint32)(void *state);
     void *state;
+    /* May be null. Called with context before words are drawn while *held is false;
+     * non-zero stops the call. Others may have the source back whenever poll or
+     * on_epoch is called. */
+    int (*hold)(void *context);
+    void *context;
+    const bool *held;
 };
 
 struct nnf_training; /* below */

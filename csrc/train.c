@@ -152,6 +152,22 @@ step(struct job *job, size_t row, size_t n, struct epoch *epoch)
 
 /* One epoch. */
 
+/* Have the source of orders for the core alone. False: stopped. */
+static bool
+hold_source(struct job *job)
+{
+    const struct nnf_bits *bits = job->training->shuffle;
+    bool is_held;
+
+    if (bits->hold == NULL || *bits->held) {
+        return true;
+    }
+    nnf_crew_leave(&job->crew);
+    is_held = bits->hold(bits->context) == 0;
+    nnf_crew_return(&job->crew);
+    return is_held;
+}
+
 /* Draw the epoch's order, a part at a time. */
 static bool
 shuffle(struct job *job)
@@ -159,6 +175,9 @@ shuffle(struct job *job)
     for (size_t left = job->data->n_rows; left > 1;) {
         size_t part = min_size(left, SHUFFLE_AT_ONCE);
 
+        if (!hold_source(job)) {
+            return false;
+        }
         nnf_shuffle(job->training->shuffle, job->order, left, left - part);
         left -= part;
         if (!goes_on(job, part, SHUFFLE_NANOSECONDS)) {

@@ -1187,6 +1187,48 @@ def test_handler_may_use_the_generator_and_the_core():
     assert np.isfinite(theta).all()
 
 
+class CountingLock:
+    """A generator's lock that is counted when it is taken."""
+
+    def __init__(self, capacity=10):
+        self.taken, self.held, self.capacity = 0, False, capacity
+
+    def acquire(self):
+        assert not self.held
+        if self.taken == self.capacity:
+            raise LookupError("not again")
+        self.taken, self.held = self.taken + 1, True
+
+    def release(self):
+        assert self.held
+        self.held = False
+
+
+def test_the_generator_is_held_only_while_orders_are_drawn():
+    """Not from poll to poll: other threads draw from it, or fit with it, meanwhile."""
+    net, theta, moments, X, y, changes = big_fit(12_000, **HUGE)
+    changes["max_iter"] = 2
+    start = theta.copy()
+    for capacity, epochs in ((10, 2), (1, 1)):
+        theta[:], moments[:] = start, 0
+
+        class Generator:
+            source = np.random.PCG64(1)
+            capsule, lock = source.capsule, CountingLock(capacity)
+
+        def train(generator=Generator):
+            net.train(theta, moments, X, y, None, changes, {}, None, None, generator)
+
+        if capacity == 1:
+            with pytest.raises(LookupError, match="not again"):
+                train()
+        else:
+            train()
+        # An epoch is polled several times: 8e10 of work.
+        assert Generator.lock.taken == epochs
+        assert not Generator.lock.held
+
+
 def test_ctrl_c_from_another_thread():
     """The whole way: raise_signal elsewhere, in the middle of a long fit."""
     net, theta, moments, X, y, changes = big_fit(50)

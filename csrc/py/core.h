@@ -54,10 +54,13 @@ int nnf_detached_begin(struct detached *detached, size_t size,
                        PyObject *lock);
 int nnf_detached_end(struct detached *detached);
 
-/* Have the GIL for a moment; while Python code may run, the lock is free, so that a
- * signal handler or callback can use what it guards. */
+/* Have the GIL for a moment. The lock is given back, so that a signal handler, a
+ * callback or another thread can use what it guards, until somebody asks to hold it. */
 void nnf_detached_attach(struct detached *detached);
 void nnf_detached_release(struct detached *detached);
+
+/* struct nnf_bits' function that takes the lock, with a struct detached as context. */
+int nnf_detached_hold(void *context);
 
 /* struct nnf_poll's function, with a struct detached as its context. */
 int nnf_detached_poll(void *context);

@@ -61,7 +61,7 @@ take_lock(struct detached *detached)
     return 0;
 }
 
-/* No exception is set here: one ends the call, and the lock is then not taken again. */
+/* No exception is set here: one ends the call, which then comes here no more. */
 static void
 give_lock_back(struct detached *detached)
 {
@@ -120,10 +120,20 @@ nnf_detached_attach(struct detached *detached)
 void
 nnf_detached_release(struct detached *detached)
 {
-    if (!detached->failed && take_lock(detached) < 0) {
+    detached->thread = PyEval_SaveThread();
+}
+
+int
+nnf_detached_hold(void *context)
+{
+    struct detached *detached = context;
+
+    PyEval_RestoreThread(detached->thread);
+    if (take_lock(detached) < 0) {
         detached->failed = true;
     }
     detached->thread = PyEval_SaveThread();
+    return detached->failed;
 }
 
 int

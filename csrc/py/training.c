@@ -43,7 +43,8 @@ generator_get(PyObject *bit_generator, struct generator *generator)
         return -1;
     }
     bitgen = PyCapsule_GetPointer(generator->capsule, "BitGenerator");
-    generator->bits = (struct nnf_bits){bitgen->next_uint32, bitgen->state};
+    generator->bits.next_uint32 = bitgen->next_uint32;
+    generator->bits.state = bitgen->state;
     return 0;
 }
 
@@ -259,6 +260,9 @@ connect(struct call *call)
         if (generator_get(a->bit_generator, &call->generator) < 0) {
             return -1;
         }
+        call->generator.bits.hold = nnf_detached_hold;
+        call->generator.bits.context = &call->epochs.detached;
+        call->generator.bits.held = &call->epochs.detached.lock_held;
         training->shuffle = &call->generator.bits;
     }
     if (a->on_epoch != Py_None) {

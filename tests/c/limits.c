@@ -287,7 +287,7 @@ sizes_overflow_to_zero(const struct nnf_kernels *kernels)
     };
     struct counter counter = {.wanted = 1};
     struct nnf_training training = training_of(&counter);
-    const struct nnf_bits bits = {NULL, NULL};
+    const struct nnf_bits bits = {.next_uint32 = NULL};
     struct nnf_data data = {.n_rows = SIZE_MAX / 4};
 
     training.shuffle = &bits;

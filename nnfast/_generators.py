@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Random generators that fits are drawing from, and forks meanwhile.
+
+A fit holds the lock of its bit generator while it draws, and the generator may be the
+caller's, or NumPy's own. A child that is forked then has the lock, but not the thread
+that would give it back: without this file it waits for ever when it draws.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# The thread of each fit at work, and the lock that it may hold.
+_in_use: list[tuple[int, Any]] = []
+
+
+@contextmanager
+def in_use(bit_generator: Any) -> Iterator[None]:
+    """For the time of the block it may be drawn from, with its lock held."""
+    entry = (threading.get_ident(), bit_generator.lock)
+    _in_use.append(entry)
+    try:
+        yield
+    finally:
+        _in_use.remove(entry)
+
+
+def _free_locks_of_other_threads() -> None:
+    for thread, lock in _in_use:
+        if thread != threading.get_ident():
+            lock._at_fork_reinit()  # as the standard library does with its own
+    _in_use[:] = [entry for entry in _in_use if entry[0] == threading.get_ident()]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_locks_of_other_threads)
