@@ -137,8 +137,14 @@ class Classifier(ClassifierMixin, BaseMLP):
         return rows if weight is None else rows * weight
 
     def _stratify(self, y: np.ndarray) -> np.ndarray | None:
-        # Of two classes only, as in scikit-learn; bool, for the words of its errors.
-        return y.astype(bool) if y.ndim == 2 and y.shape[1] == 1 else None
+        if y.ndim != 2 or y.shape[1] != 1:  # of two classes only, as in scikit-learn
+            return None
+        second = y.astype(bool)
+        if 2 <= np.count_nonzero(second) <= len(y) - 2:
+            # The same split as of a column, but not by making words of the rows: that
+            # takes a second for a million, and NumPy then swallows Ctrl-C.
+            return second[:, 0]
+        return second  # for the words of the error that there will be
 
     # ---- predicting ----
 

@@ -12,29 +12,26 @@ from typing import Any
 import numpy as np
 from sklearn.utils import compute_class_weight
 
+from ._late import late
 from ._pieces import by_rows, pieces
 
 
 def binarizer(y: Any, classes: Any = None) -> Any:
     """A LabelBinarizer of y, or of the classes where they are given."""
-    from sklearn.preprocessing import LabelBinarizer
-    from sklearn.utils.multiclass import type_of_target
-
+    type_of_target = late("sklearn.utils.multiclass").type_of_target
     # Multi-label targets say themselves how many labels there are.
     if classes is not None and not type_of_target(y).startswith("multilabel"):
         y = classes
     found = _plain_classes(y)
     if found is None:
-        return LabelBinarizer().fit(y)
+        return late("sklearn.preprocessing").LabelBinarizer().fit(y)
     # What fit makes of integers, without its three looks at y.
     return made_of(found, "binary" if len(found) <= 2 else "multiclass", False)
 
 
 def made_of(classes: np.ndarray, y_type: str, sparse_input: bool) -> Any:
     """A fitted LabelBinarizer."""
-    from sklearn.preprocessing import LabelBinarizer
-
-    labels = LabelBinarizer()
+    labels = late("sklearn.preprocessing").LabelBinarizer()
     labels.classes_, labels.y_type_ = classes, y_type
     labels.sparse_input_ = sparse_input
     return labels
@@ -54,11 +51,9 @@ def _plain_classes(y: Any) -> np.ndarray | None:
 
 def check_known(y: np.ndarray, known: np.ndarray, *, same: bool) -> None:
     """ValueError for a class that is new, or with ``same`` for one that is missing."""
-    from sklearn.utils.multiclass import unique_labels
-
     classes = _plain_classes(y)
     if classes is None:
-        classes = unique_labels(y)
+        classes = late("sklearn.utils.multiclass").unique_labels(y)
     found, expected = set(classes.tolist()), set(known.tolist())
     if same:
         if found != expected:

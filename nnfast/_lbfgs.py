@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._data import Data
 from ._failure import NOT_FINITE
+from ._late import late
 from ._pieces import all_finite
 from ._scikit_learn import warn
 
@@ -33,8 +34,7 @@ def minimize(
     attributes : dict
         What the fit adds to the estimator.
     """
-    from scipy.optimize import minimize
-
+    minimize = late("scipy.optimize").minimize
     gradient = np.empty_like(theta)
     X, y, sample_weight = data.arrays()
 

@@ -14,6 +14,8 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ._late import late
+
 __all__ = [
     "NO_WEIGHT",
     "Interval",
@@ -49,9 +51,8 @@ def validate_parameters(estimator: Any) -> None:
 
 def check_partial_fit_first_call(estimator: Any, classes: Any) -> bool:
     """True on the first call, which sets ``classes_``."""
-    from sklearn.utils.multiclass import _check_partial_fit_first_call
-
-    return _check_partial_fit_first_call(estimator, classes)
+    multiclass = late("sklearn.utils.multiclass")
+    return multiclass._check_partial_fit_first_call(estimator, classes)
 
 
 def mlp_optimizers() -> tuple[Any, Any]:

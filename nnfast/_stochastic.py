@@ -18,6 +18,7 @@ from sklearn.utils import assert_all_finite
 
 from ._data import Data
 from ._failure import NOT_FINITE
+from ._late import late
 from ._pieces import all_finite, copy
 from ._scikit_learn import NO_WEIGHT, warn
 
@@ -299,9 +300,7 @@ def _split(
     random_state: np.random.RandomState,
 ) -> tuple[Data, Data]:
     """Rows to train on and rows to validate on."""
-    from sklearn.model_selection import train_test_split
-
-    training, held_out = train_test_split(
+    training, held_out = late("sklearn.model_selection").train_test_split(
         np.arange(data.n_rows),
         random_state=random_state,
         test_size=estimator.validation_fraction,
