@@ -134,15 +134,13 @@ def parsed(contents: Contents, name: str) -> dict[str, Any]:
 
 def known(found: Any, required: Any, what: str, optional: Any = ()) -> None:
     """ValueError where names are missing, or not known."""
-    missing = [name for name in required if name not in found]
-    unknown = [name for name in found if name not in {*required, *optional}]
-    if missing or unknown:
-        named = f"{(missing or unknown)[0]!r:.60}"
-        raise ValueError(
-            f"{what} lacks {named}"
-            if missing
-            else f"{what} has {named}, which is unknown"
-        )
+    for name in required:
+        if name not in found:
+            raise ValueError(f"{what} lacks {name!r}")
+    all_known = {*required, *optional}
+    for name in found:
+        if name not in all_known:
+            raise ValueError(f"{what} has {name!r:.60}, which is unknown")
 
 
 # ---- lines of text ----

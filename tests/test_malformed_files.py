@@ -46,7 +46,7 @@ def test_changed_bytes_and_truncations(name):
     """Every fifth place; malformed.py has all of them."""
     raw = seeds()[name]
     n_truncations = len(range(0, len(raw), 5))
-    refused = sum(opened(changed) is None for changed in changes(raw, 1, step=5))
+    refused = sum(opened(changed) is None for changed in changes(raw, [4], step=5))
     assert refused > n_truncations  # all of those, and changes in the header
 
 

@@ -2,8 +2,10 @@
 """A model that was saved as a file and opened is the same model, to the last bit."""
 
 import io
+import json
 import os
 import pathlib
+import re
 import stat
 import threading
 
@@ -598,3 +600,41 @@ def test_a_model_is_saved_whole_while_it_is_fitted(tmp_path):
     worker.join()
     assert saved(model) == stages[-1]
     assert set(found) <= set(stages)
+
+
+# ---- what docs/model-files.md says ----
+
+
+def test_the_reader_on_the_page(tmp_path, monkeypatch):
+    """It makes of the file what the estimator predicts."""
+    page = pathlib.Path(__file__).parents[1] / "docs" / "model-files.md"
+    blocks = page.read_text(encoding="utf-8").split("```python\n")[1:]
+    (reader,) = (b.partition("```")[0] for b in blocks if "load_file" in b)
+    model, rows = corpus()["one target"]
+    monkeypatch.chdir(tmp_path)
+    model.save_model("model.safetensors")
+    functions = {"relu": lambda x: np.maximum(x, 0), "identity": lambda x: x}
+    raw = pathlib.Path("model.safetensors").read_bytes()
+    names = json.loads(described(raw)["network"])["activations"]
+    found = {"rows": rows, "activations": [functions[name] for name in names]}
+    exec(reader, found)
+    # Sums of four products, in another order.
+    np.testing.assert_allclose(found["hidden"].ravel(), model.predict(rows), rtol=1e-13)
+
+
+def test_everything_in_a_file_is_on_the_page():
+    """Every name of the metadata and of the texts of JSON in them, and every tensor."""
+    page = (pathlib.Path(__file__).parents[1] / "docs" / "model-files.md").read_text(
+        encoding="utf-8"
+    )
+    named = set()
+    for model, _ in corpus().values():
+        raw = saved(model, optimizer=True)
+        named |= {re.sub(r"\.\d+\.", ".i.", name) for name in load_tensors(raw)}
+        metadata = described(raw)
+        named |= metadata.keys()
+        for name in metadata.keys() - {"parameters", "classes", "feature_names"}:
+            text = metadata[name]
+            named |= json.loads(text).keys() if text.startswith("{") else {text}
+    missing = [name for name in sorted(named) if f"`{name}`" not in page]
+    assert missing == []
