@@ -2,7 +2,8 @@
  *
  * Many threads that call the core at once, each of which asks for helpers, for
  * ThreadSanitizer to watch: whoever gets some, and whether they come in time, every
- * fit ends with the bits that it has alone.
+ * fit ends with the bits that it has alone. So do those of children that are forked
+ * meanwhile.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -17,7 +18,13 @@
 #include <string.h>
 #include <time.h>
 
+#if !defined(_WIN32)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 enum { CALLERS = 6, FITS = 12, ROWS = 2500, INPUTS = 7, OUTPUTS = 3, MOST_THREADS = 8 };
+enum { CHILDREN = 12, PATIENCE = 120 };
 
 static const struct nnf_net net = {
     .n_layers = 2,
@@ -113,7 +120,49 @@ call(void *argument)
     return (void *)(uintptr_t)wrong;
 }
 
-/* How many fits of all callers went wrong. */
+#if !defined(_WIN32)
+
+/* ThreadSanitizer ends a child that starts threads unless it is told not to. */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+
+const char *
+__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+
+/* How many children went wrong, each of which fits with helpers of its own. */
+static size_t
+fork_children(void)
+{
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < CHILDREN; i++) {
+        struct result result;
+        int status = 1;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            alarm(PATIENCE); /* one that hangs is killed */
+            fit(1 + i % MOST_THREADS, &result);
+            _exit(memcmp(&result, &alone, sizeof alone) != 0);
+        }
+        wrong += pid < 0 || waitpid(pid, &status, 0) != pid || status != 0;
+    }
+    return wrong;
+}
+
+#else
+
+static size_t
+fork_children(void)
+{
+    return 0;
+}
+
+#endif
+
+/* How many fits of all callers, and of children of theirs, went wrong. */
 static size_t
 call_at_once(void)
 {
@@ -126,6 +175,7 @@ call_at_once(void)
             exit(1);
         }
     }
+    wrong += fork_children();
     for (size_t i = 0; i < CALLERS; i++) {
         void *count;
 
