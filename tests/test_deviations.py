@@ -268,6 +268,37 @@ def test_assigned_weights():
             predict(nnfast, words)
 
 
+def test_assigned_attributes():
+    for name, value, error in [
+        ("out_activation_", "sine", KeyError),
+        ("best_loss_", "low", TypeError),
+        ("loss_curve_", 3, AttributeError),
+    ]:
+        for library, expected in ((neural_network, error), (nnfast, ValueError)):
+            fitted = classifier(library).fit(X, labels)
+            setattr(fitted, name, value)
+            with pytest.raises(expected) as caught:
+                fitted.partial_fit(X, labels)
+        assert str(caught.value).startswith(f"{name} must be ")
+    for library in (neural_network, nnfast):
+        fitted = classifier(library).fit(X, labels)
+        fitted.classes_ = fitted.classes_[:2]
+        if library is neural_network:
+            assert set(fitted.predict(X)) <= set(labels)
+        else:
+            with pytest.raises(ValueError, match=r"^classes_ must be an array of the"):
+                fitted.predict(X)
+
+
+def test_broken_sparse_matrix():
+    """The one kind of it that scikit-learn survives on every system."""
+    broken = sparse.csr_array(X)
+    broken.indices = broken.indices.astype(float)
+    classifier(neural_network).fit(broken, labels)
+    with pytest.raises(ValueError, match=r"^X\.indices must hold integers"):
+        classifier(nnfast).fit(broken, labels)
+
+
 # ---- going on ----
 
 

@@ -7,11 +7,13 @@ counts.
 
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 import twin
-from reliability import allocations, shim
+from reliability import allocations, growth, page, peak, shim
+from reliability.figures import FIGURES
 from scipy import sparse
 from shell import run
 
@@ -158,3 +160,26 @@ def test_an_array_at_work_cannot_be_resized():
     assert resized == [False] * 18
     for array in (*csr, *arrays, *targets):
         array.resize((2, 2), refcheck=False)  # nobody holds them any more
+
+
+# ---- how much is held ----
+
+
+@needs_shim
+def test_many_fits_hold_no_more_than_few():
+    """A fit that lost a block would add one for each."""
+    found = growth.measure("fits", 1000)
+    assert found["blocks"] < found["fits"]
+
+
+@needs_shim
+def test_the_peak_of_a_fit_is_what_the_page_says():
+    for name, found in peak.measure([*peak.ALL]).items():
+        assert found["measured"] <= peak.bound(peak.ALL[name], found), name
+
+
+def test_the_page_is_what_the_figures_make_of_it():
+    text = (Path(__file__).parents[1] / "docs" / "reliability.md").read_text()
+    assert page.rows(text).keys() <= FIGURES.keys()
+    again = page.with_row(text, "fits", page.rows(text)["fits"])
+    assert again == text

@@ -32,8 +32,10 @@ def _library() -> ctypes.CDLL:
 
 
 def available() -> bool:
-    """Whether this is a system of glibc's with a compiler."""
+    """Whether this is a system of glibc's with a compiler, and malloc is its own."""
     glibc = sys.platform == "linux" and bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    if "LD_PRELOAD" in os.environ:  # a sanitizer's
+        return False
     compiler = [*_compiler(), "--version"]
     try:
         return glibc and subprocess.run(compiler, capture_output=True).returncode == 0
@@ -102,6 +104,11 @@ def refuse_threads(refuse: bool) -> None:
 def blocks() -> int:
     """Blocks that the process has now."""
     return int(_library().shim_blocks())
+
+
+def n_bytes() -> int:
+    """Bytes of them."""
+    return int(_library().shim_bytes())
 
 
 def peak_of(call: Callable[[], Any]) -> int:
