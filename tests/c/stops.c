@@ -159,7 +159,7 @@ train(const struct call *call, const struct nnf_net *net,
 {
     const double rates[] = {0.25};
     uint64_t state = 7;
-    const struct nnf_bits bits = {next_uint32, &state};
+    const struct nnf_bits bits = {.next_uint32 = next_uint32, .state = &state};
     const struct nnf_data data = data_of(call, call->n_rows);
     const struct nnf_data held_out = data_of(call, call->n_rows / 2);
     double theta[MOST], moments[2 * MOST] = {0}, best[MOST];
