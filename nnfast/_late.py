@@ -17,8 +17,9 @@ def late(name: str) -> Any:
     """The module of that name."""
     if name not in sys.modules:
         thread = Thread(target=_import, args=(name,), name=f"import {name}")
-        thread.start()
-        thread.join()
+        with suppress(RuntimeError):  # no more threads are to be had: import here
+            thread.start()
+            thread.join()
     # From here on quick; where another thread still imports it, it is waited for.
     return import_module(name)
 
