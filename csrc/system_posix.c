@@ -70,10 +70,21 @@ nnf_clock(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+static bool forgets_in_children;
+
+/* When the library is loaded: calls take the pool's lock before there is a thread in
+ * it, and a child that is forked then has the lock, but not the thread that holds it.
+ */
+__attribute__((constructor)) static void
+enter(void)
+{
+    forgets_in_children = pthread_atfork(NULL, NULL, nnf_pool_forget) == 0;
+}
+
 bool
 nnf_system_begin(void)
 {
-    return pthread_atfork(NULL, NULL, nnf_pool_forget) == 0;
+    return forgets_in_children;
 }
 
 /* dlclose runs it too, and takes the fork handler of a library with it. */

@@ -223,6 +223,39 @@ def test_a_fork_while_other_threads_are_in_the_core():
 
 
 @forks
+def test_a_fork_before_the_pool_has_a_thread():
+    """Its lock is in use already: a child that was forked with it held hung."""
+    text = """
+    import os, signal, warnings
+    warnings.simplefilter("ignore")
+    _core.force_threads(False)
+    stop = []
+
+    def predict():
+        net.predict(theta, X[:4], np.empty((4, 2)), n_threads=2)
+
+    def keep_predicting():
+        while not stop:
+            predict()
+
+    threads = [threading.Thread(target=keep_predicting) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    statuses = set()
+    for _ in range(600):  # one in hundreds was forked at such a moment
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(60)
+            predict()
+            os._exit(0)
+        statuses.add(os.waitpid(pid, 0)[1])
+    stop.append(True)
+    print(statuses)
+    """
+    assert says(program(text)) == "{0}\n"
+
+
+@forks
 @lists_threads
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_child_gets_helpers_of_its_own():
