@@ -6,6 +6,7 @@
 Half of the forks happen while another thread of the server is in a fit or a prediction.
 """
 
+import faulthandler
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ import numpy as np
 from nnfast import MLPClassifier, _core, _threads
 
 AT_ONCE = 4  # workers
-PATIENCE = 60  # seconds until a worker counts as hanging
+PATIENCE = 300  # seconds until a worker counts as hanging, on a machine that is busy
 
 rng = np.random.RandomState(0)
 X = rng.normal(size=(300, 8))
@@ -76,6 +77,7 @@ def fork(work) -> int:
     """Fork a worker that does its work and ends; its number."""
     pid = os.fork()
     if pid == 0:
+        faulthandler.register(signal.SIGALRM, chain=True)  # says where it hangs
         signal.alarm(PATIENCE)
         try:
             os._exit(0 if work() else 1)
