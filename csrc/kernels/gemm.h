@@ -110,9 +110,11 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
         }
         UNROLL
         for (int i = 0; i < mr; i++) {
+            vec scalar = splat(a[(size_t)i * a_row]);
+
             UNROLL
             for (int j = 0; j < nv; j++) {
-                sum[i][j] += a[(size_t)i * a_row] * row[j];
+                sum[i][j] = vec_multiply_add(scalar, row[j], sum[i][j]);
             }
         }
         a += a_step;

@@ -30,7 +30,9 @@ row_units(const int vectors, const bool dense, size_t d, size_t h,
         if (dense || column < d) {
             UNROLL
             for (int v = 0; v < vectors; v++) {
-                sum[v] += values[k] * load_u(weights + column * h + (size_t)v * LANES);
+                vec w = load_u(weights + column * h + (size_t)v * LANES);
+
+                sum[v] = vec_multiply_add(splat(values[k]), w, sum[v]);
             }
         }
     }
@@ -53,7 +55,8 @@ last_row_units(const bool dense, size_t d, size_t h, size_t units,
         size_t column = dense ? k : (size_t)x->columns[k];
 
         if (dense || column < d) {
-            sum += values[k] * load_up_to(weights + column * h, units);
+            sum = vec_multiply_add(splat(values[k]),
+                                   load_up_to(weights + column * h, units), sum);
         }
     }
     store_up_to(z, sum, units);

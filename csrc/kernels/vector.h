@@ -190,6 +190,22 @@ vec_max(vec a, vec b)
 #endif
 }
 
+/* sum + a · b, rounded once wherever there is such an instruction: said outright where
+ * two functions have to agree, because compilers may see it in one of them only. */
+ALWAYS_INLINE vec
+vec_multiply_add(vec a, vec b, vec sum)
+{
+#if defined(__AVX512F__) || defined(__FMA__)
+    return NATIVE(fmadd, (native)a, (native)b, (native)sum);
+#elif defined(__aarch64__) && defined(NNF_DOUBLE)
+    return (vec)vfmaq_f64((float64x2_t)sum, (float64x2_t)a, (float64x2_t)b);
+#elif defined(__aarch64__)
+    return (vec)vfmaq_f32((float32x4_t)sum, (float32x4_t)a, (float32x4_t)b);
+#else
+    return sum + a * b;
+#endif
+}
+
 ALWAYS_INLINE vec
 vec_sqrt(vec x)
 {
