@@ -15,8 +15,8 @@
 
 #define LEAKY_SLOPE ((real)0.01)
 #define ELU_ALPHA ((real)1.0)
-#define SELU_ALPHA ((real)1.6732632423543772848170429916717)
 #define SELU_SCALE ((real)1.0507009873554804934193349852946)
+#define SELU_SCALE_ALPHA ((real)1.7580993408473768599402175208123)
 
 ALWAYS_INLINE vec
 one(void)
@@ -116,14 +116,13 @@ elu_value(vec z, vec *slope)
 ALWAYS_INLINE vec
 selu_slope(vec h)
 {
-    return vec_select(h > splat(0), splat(SELU_SCALE),
-                      h + splat(SELU_SCALE * SELU_ALPHA));
+    return vec_select(h > splat(0), splat(SELU_SCALE), h + splat(SELU_SCALE_ALPHA));
 }
 
 ALWAYS_INLINE vec
 selu_value(vec z, vec *slope)
 {
-    vec below = splat(SELU_SCALE * SELU_ALPHA) * vec_expm1(vec_min(splat(0), z));
+    vec below = splat(SELU_SCALE_ALPHA) * vec_expm1(vec_min(splat(0), z));
     vec h = vec_select(z > splat(0), splat(SELU_SCALE) * z, below);
 
     *slope = selu_slope(h);
@@ -134,35 +133,43 @@ selu_value(vec z, vec *slope)
 ALWAYS_INLINE vec
 gelu_value(vec z, vec *slope)
 {
-    vec density;
-    vec probability = vec_normal(z, &density);
+    struct normal n = normal_parts(z);
+    vec left = n.tail - n.x_density; /* the slope at -|z| */
 
-    *slope = probability + z * density;
-    return z * probability;
+    *slope = vec_select(z < splat(0), left, one() - left);
+    return vec_max(splat(0), z) - n.x_tail;
 }
 
+/* z s with s = logistic(z); slope s + z s (1 - s). */
 ALWAYS_INLINE vec
 silu_value(vec z, vec *slope)
 {
-    vec s = vec_logistic(z);
+    vec size = vec_min(splat(-POWER_LIMIT), vec_abs(z));
+    struct power e = low_power(-size);
+    vec p = power_value(e);
+    vec s = p / (p + one());                 /* at -|z|, where it is p (1 - s) */
+    vec left = s - size * (s * (one() - s)); /* the slope there */
 
-    *slope = s * (one() + z * (one() - s));
-    return z * s;
+    *slope = vec_select(z < splat(0), left, one() - left);
+    return vec_max(splat(0), z) - power_product(size, e, s);
 }
 
-/* z tanh(softplus(z)) = z n / (n + 2) with n = e (e + 2), e = exp(z). From z = 20 on
- * the ratio is 1 to rounding, so a bounded e serves. Misra 2019. */
+/* z t with t = tanh(log(1 + p)) = n / (n + 2), n = p (p + 2), p = e^z, which is
+ * p (1 - p (p + 1) / (n + 2)) and 1 - 2 / (n + 2). From z = 40 on it is 1 to rounding.
+ * The derivative of t is 4 p (p + 1) / (n + 2)^2. Misra 2019. */
 ALWAYS_INLINE vec
 mish_value(vec z, vec *slope)
 {
-    vec e = vec_exp(vec_min(splat(20), z));
-    vec n = e * (e + splat(2));
-    vec ratio = n / (n + splat(2));
-    vec logistic_z = e / (e + one());
-    vec sech2 = splat(4) * (n + one()) / ((n + splat(2)) * (n + splat(2)));
+    vec bounded = vec_min(splat(40), vec_max(splat(POWER_LIMIT), z));
+    struct power e = low_power(bounded);
+    vec p = power_value(e);
+    ivec left = z < splat(0);
+    vec product = p * (p + one());
+    vec y = vec_select(left, product, splat(2)) / (p * (p + splat(2)) + splat(2));
+    vec t = vec_select(left, p, one()) * (one() - y);
 
-    *slope = ratio + z * sech2 * logistic_z;
-    return z * ratio;
+    *slope = t + bounded * (vec_select(left, 2 * (one() - t), product * y) * y);
+    return vec_select(left, power_product(bounded, e, y), z * t);
 }
 
 /* The slope, logistic(z), is 1 - exp(-softplus(z)). */

@@ -74,23 +74,27 @@ FORWARD_AND_BACKWARD(softsign)
 FORWARD_AND_BACKWARD(hard_sigmoid)
 FORWARD_AND_BACKWARD(exp)
 
-/* The one activation of a whole sample: shifted by its largest logit. */
+/* The one activation of a whole sample: shifted by its largest logit. What the rounding
+ * of the sum leaves out is kept: there may be many classes. */
 static void
 softmax_forward(size_t d, size_t n, void *z, size_t stride)
 {
     real *p = z;
 
     for (size_t j = 0; j < n; j += LANES) {
-        vec largest = load(p + j), sum = {0};
+        vec largest = load(p + j), sum = {0}, left = {0};
 
         for (size_t i = 1; i < d; i++) {
             largest = vec_max(largest, load(p + i * stride + j));
         }
         for (size_t i = 0; i < d; i++) {
-            vec e = vec_exp(load(p + i * stride + j) - largest);
+            vec e = vec_exp_difference(load(p + i * stride + j), largest);
+            vec before = sum;
 
             store(p + i * stride + j, e);
-            sum += e;
+            left += e;
+            sum += left;
+            left -= sum - before;
         }
         for (size_t i = 0; i < d; i++) {
             store(p + i * stride + j, load(p + i * stride + j) / sum);

@@ -2,15 +2,14 @@
  *
  * Elementary functions of a vec, lane by lane; NaN in, NaN out.
  *
- * All exponentials share one reduction, x = n ln 2 + r with |r| <= ln 2 / 2, and
- * one odd rational function, tanh(r / 2) = w / E. With s = 2^n that is
- *
- *     e^x = s (E + w) / (E - w),    e^x - 1 = ((s - 1) E + (s + 1) w) / (E - w);
- *
- * tanh, the logistic function and the normal distribution are quotients of the
- * same parts: one division each, no cancellation near 0. Logarithms are 2 artanh.
- * Largest errors seen, in ulp, either type, multiply-add fused or not: exp 1.9,
- * logistic 2.6, log, log1p and tanh 3.0, softplus 3.7, expm1 3.9, normal 7.7.
+ * All exponentials share one reduction, x = n ln 2 + r with |r| <= ln 2 / 2, and s =
+ * 2^n. Quotients of exponentials (tanh, logistic, e^x - 1) take e^r from one odd
+ * rational function, tanh(r / 2) = w / E, as (E + w) / (E - w): one division each.
+ * Products with an exponential (the normal distribution, silu, mish, softmax) take it
+ * from a polynomial, and hold back the 1 of e^r = 1 + (e^r - 1) until the rest is
+ * multiplied out. Logarithms are 2 artanh. No result is further than 4 ulp from the
+ * truth, multiply-add fused or not: tests/c/accuracy.c measures it, docs/accuracy.md
+ * has the table.
  */
 #ifndef NNF_KERNELS_MATH_H
 #define NNF_KERNELS_MATH_H
@@ -30,6 +29,7 @@ typedef uint64_t unsigned_real;
 #define LOG_LARGEST 0x1.62e42fefa39efp+9
 #define LOG_SMALLEST -0x1.6232bdd7abcd2p+9
 #define NORMAL_LIMIT 37.66
+#define MILLS_MIDDLE 2.217447586706804
 
 static const real tanh_odd[] = {
     0.984375,
@@ -41,41 +41,32 @@ static const real tanh_even[] = {
     0.21874422218475595,
     0.0019525472883983172,
 };
+static const real tanh_rest[] = {-0.164062499999997, -0.0018224351822972206};
 static const real artanh_tail[] = {
-    0.66666666666666308,  0.40000000000156249, 0.28571428547952277, 0.22222223964680113,
-    0.18181744075680209,  0.15386557168534215, 0.1330100476805611,  0.12105873517970195,
-    0.083408998663454414, 0.17017315819831244,
+    0.08333333333333288,    0.012500000000048828,  0.0022321428553087716,
+    0.00043402781181015845, 8.877804724453227e-05, 1.8782418418620868e-05,
+    4.059144521501498e-06,  9.2360485214006e-07,   1.5909003956499942e-07,
+    8.114488515773413e-08,
 };
 static const real log_tail[] = {
-    0.66666666666667344, 0.39999999999414676, 0.28571428742388013, 0.22222198573157718,
-    0.18183564327007025, 0.15314050539471848, 0.14795949746504109,
+    0.08333333333333418,    0.012499999999817086, 0.0022321428704990634,
+    0.00043402731588198666, 8.8786935190464e-05,  1.8693909349941222e-05,
+    4.515365523225131e-06,
 };
-static const real normal_numerator[] = {
-    0.7265625,
-    1.2030888321849256,
-    0.98748571142873343,
-    0.51914915516119764,
-    0.19179048149070235,
-    0.051788013578251364,
-    0.010337165429587023,
-    0.0015079076288801805,
-    0.00015442186984234658,
-    1.0094894948715086e-05,
-    3.2377566351143859e-07,
-};
-static const real normal_denominator[] = {
-    1.453125,
-    3.5656036667865147,
-    4.0933490385285127,
-    2.9079918108871983,
-    1.4238209594551881,
-    0.50589282436477856,
-    0.13354245511448909,
-    0.02629688618820511,
-    0.0038050680474508466,
-    0.00038788981039711507,
-    2.530414910791416e-05,
-    8.1158523279503994e-07,
+static const real exp_tail[] = {0.5000000000000011,     0.1666666666666641,
+                                0.04166666666653026,    0.008333333333495214,
+                                0.001388888894360938,   0.00019841269505093648,
+                                2.480149311652908e-05,  2.7557587610740817e-06,
+                                2.7630243102207324e-07, 2.4999690768982043e-08};
+static const real mills[] = {
+    -0.24185121336647225,    -0.10327739935853501,   0.35140995793460467,
+    -0.34811380565281136,    0.1770293603158162,     -0.025222371850859845,
+    -0.022022280841089637,   0.008724794979362897,   0.0034144500091977735,
+    -0.0018800674925350796,  -0.0008223271989115583, 0.00034588159690493756,
+    0.0002477379444289748,   -3.595893836738869e-05, -7.160524422006014e-05,
+    -1.1056694866145243e-05, 1.564025661502086e-05,  9.801455736092715e-06,
+    -1.1780516203754595e-06, -4.97864799923814e-06,  -1.2990726308457153e-07,
+    1.8087170688216495e-06,  -4.99154247842841e-07,
 };
 #else
 typedef uint32_t unsigned_real;
@@ -87,18 +78,24 @@ typedef uint32_t unsigned_real;
 #define LOG_LARGEST 0x1.62e42ep+6f
 #define LOG_SMALLEST -0x1.5d589ep+6f
 #define NORMAL_LIMIT 13.28f
+#define MILLS_MIDDLE 2.21744752f
 
 static const real tanh_odd[] = {0.984375f, 0.0163866729f};
 static const real tanh_even[] = {1.96875f, 0.196835726f};
+static const real tanh_rest[] = {-0.164062381f};
 static const real artanh_tail[] = {
-    0.666666746f, 0.399989486f, 0.286152184f, 0.214437574f, 0.242460042f,
+    0.0833333433f, 0.0124996714f, 0.00223556394f, 0.000418823387f, 0.000118388692f,
 };
-static const real log_tail[] = {0.666667764f, 0.399775416f, 0.29871728f};
-static const real normal_numerator[] = {
-    0.75f, 0.648289084f, 0.267948538f, 0.0585894026f, 0.00581620447f,
+static const real log_tail[] = {
+    0.0833334699f,
+    0.0124929817f,
+    0.00233372883f,
 };
-static const real normal_denominator[] = {
-    1.5f, 2.49340534f, 1.77534223f, 0.685957313f, 0.146873966f, 0.0145788267f,
+static const real exp_tail[] = {0.49999994f, 0.166665211f, 0.0416683853f,
+                                0.00836871751f, 0.00138146849f};
+static const real mills[] = {
+    -0.241851211f,  -0.103277318f,  0.351410627f,   -0.348113894f,  0.177011639f,
+    -0.0252292119f, -0.0218659379f, 0.00873817038f, 0.00284013734f, -0.00175583188f,
 };
 #endif
 
@@ -124,45 +121,94 @@ polynomial(vec x, const real *coefficient, size_t count)
     return sum;
 }
 
-/* The same in blocks of four terms: fewer roundings one upon the other. */
-ALWAYS_INLINE vec
-polynomial_in_blocks(vec x, const real *coefficient, size_t count)
+/* e^x = scale e^rest. */
+struct reduction {
+    vec scale;
+    vec rest;
+};
+
+/* Of x - low, low tiny against x, |x| <= EXPONENT_LIMIT + 3/4. The scale is 2^n, 0 for
+ * the lowest exponent and infinite for the highest; |rest| <= ln 2 / 2. */
+ALWAYS_INLINE struct reduction
+reduce(vec x, vec low)
 {
-    size_t i = (count - 1) / 4 * 4;
-    vec sum = polynomial(x, coefficient + i, count - i);
-    vec square = x * x;
+    vec shifted = (x - low) * (real)1.4426950408889634 + ROUNDER;
+    vec n = shifted - ROUNDER;
 
-    UNROLL
-    for (; i > 0; i -= 4) {
-        const real *c = coefficient + i - 4;
-
-        sum =
-            sum * (square * square) + ((c[0] + c[1] * x) + square * (c[2] + c[3] * x));
-    }
-    return sum;
+    return (struct reduction){
+        .scale = (vec)((ivec)shifted << MANTISSA_BITS),
+        .rest = ((x - n * LN2_HIGH) - n * LN2_LOW) - low,
+    };
 }
 
-/* e^x = scale (even + odd) / (even - odd). */
+/* e^x = scale (1 + more). */
+struct power {
+    vec scale;
+    vec more;
+};
+
+/* Of x - low, as reduce takes them. */
+ALWAYS_INLINE struct power
+power_parts(vec x, vec low)
+{
+    struct reduction reduced = reduce(x, low);
+    vec r = reduced.rest;
+
+    return (struct power){
+        .scale = reduced.scale,
+        .more = r + r * r * polynomial(r, exp_tail, COUNT(exp_tail)),
+    };
+}
+
+/* Of an x from POWER_LIMIT to 40, with the scale LIFTED times too large: x e^x is zero
+ * later than e^x, and only at POWER_LIMIT below the normal numbers with certainty. */
+#define POWER_LIMIT ((real) - (EXPONENT_LIMIT + 7))
+#define LIFTED ((real)(1LL << (MANTISSA_BITS + 4)))
+ALWAYS_INLINE struct power
+low_power(vec x)
+{
+    struct power e = power_parts(x, splat(0));
+
+    e.scale = (vec)((ivec)e.scale + ((ivec)splat(LIFTED) - (ivec)splat(1)));
+    return e;
+}
+
+/* e^x of such a power, 0 where that would be subnormal. */
+ALWAYS_INLINE vec
+power_value(struct power e)
+{
+    return (e.scale + e.scale * e.more) * (1 / LIFTED);
+}
+
+/* x (1 - y) times such a power, rounded but once beside what is small against 1. */
+ALWAYS_INLINE vec
+power_product(vec x, struct power e, vec y)
+{
+    vec product = x * e.scale;
+    vec more = e.more - (y + e.more * y);
+
+    return (product + product * more) * (1 / LIFTED);
+}
+
+/* e^x = scale (even + odd) / (even - odd), where the quotient is e^rest. */
 struct exponential {
     vec scale;
+    vec rest;
     vec even;
     vec odd;
 };
 
-/* The parts of e^(x - low), low tiny against x, |x| <= EXPONENT_LIMIT + 3/4. The
- * scale is 2^n, 0 for the lowest exponent and infinite for the highest. */
 ALWAYS_INLINE struct exponential
-exponential_parts(vec x, vec low)
+exponential_parts(vec x)
 {
-    vec shifted = x * (real)1.4426950408889634 + ROUNDER;
-    vec n = shifted - ROUNDER;
-    vec r = ((x - n * LN2_HIGH) - n * LN2_LOW) - low;
-    vec z = r * r;
+    struct reduction reduced = reduce(x, splat(0));
+    vec z = reduced.rest * reduced.rest;
 
     return (struct exponential){
-        .scale = (vec)((ivec)shifted << MANTISSA_BITS),
+        .scale = reduced.scale,
+        .rest = reduced.rest,
         .even = polynomial(z, tanh_even, COUNT(tanh_even)),
-        .odd = r * polynomial(z, tanh_odd, COUNT(tanh_odd)),
+        .odd = reduced.rest * polynomial(z, tanh_odd, COUNT(tanh_odd)),
     };
 }
 
@@ -170,10 +216,9 @@ exponential_parts(vec x, vec low)
 ALWAYS_INLINE vec
 vec_exp(vec x)
 {
-    struct exponential e = exponential_parts(x, splat(0));
-    ivec one = (ivec)splat(1);
-    ivec mantissa = (ivec)((e.even + e.odd) / (e.even - e.odd));
-    vec y = (vec)(mantissa + ((ivec)e.scale - one));
+    struct exponential e = exponential_parts(x);
+    uvec mantissa = (uvec)((e.even + e.odd) / (e.even - e.odd));
+    vec y = (vec)(mantissa + ((uvec)e.scale - (uvec)splat(1)));
 
     /* The scale was added to the exponent because it may be infinite where e^x is
      * not. Outside these limits y is noise. */
@@ -181,14 +226,30 @@ vec_exp(vec x)
     return vec_select(x <= LOG_LARGEST, y, x + (real)__builtin_inf());
 }
 
-/* e^x - 1 for x <= EXPONENT_LIMIT. */
+/* e^(x - y) for x <= y, of the exact difference, and 0 where that would be subnormal: a
+ * large difference magnifies its own rounding. */
+ALWAYS_INLINE vec
+vec_exp_difference(vec x, vec y)
+{
+    vec difference = x - y, limit = splat(-EXPONENT_LIMIT);
+    vec minus_y = difference - x;
+    vec excess = (y + minus_y) - (x - (difference - minus_y));  /* Knuth's two-sum */
+    vec low = vec_select(difference < limit, splat(0), excess); /* also if infinite */
+    struct power e = power_parts(vec_max(limit, difference), low);
+
+    return e.scale * (1 + e.more);
+}
+
+/* e^x - 1 for x <= EXPONENT_LIMIT, as (s - 1) + s (e^r - 1), where s - 1 is exact and
+ * e^r - 1 = r + r (w + (2 w / r - E)) / (E - w) has its leading term unrounded. */
 ALWAYS_INLINE vec
 vec_expm1(vec x)
 {
-    struct exponential e =
-        exponential_parts(vec_max(splat(-EXPONENT_LIMIT), x), splat(0));
+    struct exponential e = exponential_parts(vec_max(splat(-EXPONENT_LIMIT), x));
+    vec z = e.rest * e.rest;
+    vec more = e.odd + z * polynomial(z, tanh_rest, COUNT(tanh_rest));
 
-    return ((e.scale - 1) * e.even + (e.scale + 1) * e.odd) / (e.even - e.odd);
+    return e.scale * (e.rest + e.rest * (more / (e.even - e.odd))) + (e.scale - 1);
 }
 
 /* (e^2|x| - 1) / ((e^2|x| - 1) + 2) with the sign of x: never beyond 1, and exactly 1
@@ -197,7 +258,7 @@ ALWAYS_INLINE vec
 vec_tanh(vec x)
 {
     vec size = vec_min(splat(EXPONENT_LIMIT / 2), vec_abs(x));
-    struct exponential e = exponential_parts(size + size, splat(0));
+    struct exponential e = exponential_parts(size + size);
     vec p = (e.scale - 1) * e.even + (e.scale + 1) * e.odd;
 
     return copy_sign(p / (p + 2 * (e.even - e.odd)), x);
@@ -208,21 +269,20 @@ ALWAYS_INLINE vec
 vec_logistic(vec x)
 {
     vec limit = splat(EXPONENT_LIMIT);
-    struct exponential e =
-        exponential_parts(vec_max(-limit, vec_min(limit, x)), splat(0));
+    struct exponential e = exponential_parts(vec_max(-limit, vec_min(limit, x)));
     vec p = e.scale * (e.even + e.odd);
 
     return p / (p + (e.even - e.odd));
 }
 
-/* 2 artanh(q), which is log((1 + q) / (1 - q)), for as large a |q| as the tail is
- * made for: 1/3 for artanh_tail, the 0.172 of a mantissa for log_tail. */
+/* 2 artanh(t / 2), which is log((2 + t) / (2 - t)), for as large a |t| as the tail is
+ * made for: 2/3 for artanh_tail, the 0.344 of a mantissa for log_tail. */
 ALWAYS_INLINE vec
-twice_artanh(vec q, const real *tail, size_t count)
+twice_artanh_half(vec t, const real *tail, size_t count)
 {
-    vec z = q * q;
+    vec z = t * t;
 
-    return q * (2 + z * polynomial(z, tail, count));
+    return t + t * (z * polynomial(z, tail, count));
 }
 
 /* The logarithm of a positive normal x; infinity and NaN are passed on. */
@@ -238,7 +298,8 @@ vec_log(vec x)
     vec m = (vec)((bits & mantissa_mask) + half_root);
     vec k = (vec)((ivec)((uvec)bits >> MANTISSA_BITS) | two) -
             ((real)(1LL << MANTISSA_BITS) + EXPONENT_BIAS);
-    vec y = twice_artanh((m - 1) / (m + 1), log_tail, COUNT(log_tail));
+    vec t = (m - 1) / ((real)0.5 * m + (real)0.5);
+    vec y = twice_artanh_half(t, log_tail, COUNT(log_tail));
 
     y = k * LN2_HIGH + (y + k * LN2_LOW);
     return vec_select(x < splat((real)__builtin_inf()), y, x);
@@ -248,7 +309,9 @@ vec_log(vec x)
 ALWAYS_INLINE vec
 vec_log1p(vec x)
 {
-    return twice_artanh(x / (2 + x), artanh_tail, COUNT(artanh_tail));
+    vec t = x / (1 + (real)0.5 * x);
+
+    return twice_artanh_half(t, artanh_tail, COUNT(artanh_tail));
 }
 
 /* log(1 + e^x), as max(x, 0) + log(1 + e^-|x|), without a threshold beyond which it
@@ -257,36 +320,47 @@ ALWAYS_INLINE vec
 vec_softplus(vec x)
 {
     vec size = vec_min(splat(EXPONENT_LIMIT), vec_abs(x));
-    struct exponential e = exponential_parts(-size, splat(0));
+    struct exponential e = exponential_parts(-size);
     vec p = e.scale * (e.even + e.odd);
 
-    /* log1p(t) = 2 artanh(t / (2 + t)), with t a quotient itself. */
-    return vec_max(splat(0), x) + twice_artanh(p / (2 * (e.even - e.odd) + p),
-                                               artanh_tail, COUNT(artanh_tail));
+    /* log1p(u) = 2 artanh(t / 2) with t = u / (1 + u / 2), here u = p / (E - w). */
+    vec t = p / ((e.even - e.odd) + (real)0.5 * p);
+
+    return vec_max(splat(0), x) + twice_artanh_half(t, artanh_tail, COUNT(artanh_tail));
 }
 
-/* The distribution function of the standard normal distribution at x, and its
- * density. The tail beyond |x| is e^(-x^2 / 2) times a rational function of |x|. */
-ALWAYS_INLINE vec
-vec_normal(vec x, vec *density)
+/* The tail of the standard normal distribution, Φ(-|x|), and |x| times the tail and
+ * times the density. */
+struct normal {
+    vec tail; /* to an error of a rounding of 1 */
+    vec x_tail;
+    vec x_density;
+};
+
+/* The tail is e^-s (1 + m) / (2 |x| + 2) with s = x^2 / 2, where m varies slowly. Of
+ * all factors only 1 + ((1 + e^r - 1) (1 + m) - 1) is near 1, and it is never rounded
+ * alone. */
+ALWAYS_INLINE struct normal
+normal_parts(vec x)
 {
     vec size = vec_min(splat(NORMAL_LIMIT), vec_abs(x));
     /* e^-s magnifies the rounding of s, so x^2 is taken in two parts, the first
      * the exact square of half the bits of x. */
     ivec high_bits = -((ivec){0} + ((real_int)1 << (MANTISSA_BITS / 2 + 1)));
     vec high = (vec)((ivec)size & high_bits);
-    struct exponential e = exponential_parts(high * high * (real)-0.5,
-                                             (size - high) * (size + high) * (real)0.5);
-    vec numerator =
-        polynomial_in_blocks(size, normal_numerator, COUNT(normal_numerator));
-    vec denominator =
-        polynomial_in_blocks(size, normal_denominator, COUNT(normal_denominator));
-    vec ratio = (e.even + e.odd) / ((e.even - e.odd) * denominator);
-    /* The scale comes last, lest a factor be subnormal where the result is not. */
-    vec tail = e.scale * (ratio * numerator);
+    struct power e = power_parts(high * high * (real)-0.5,
+                                 (size - high) * (size + high) * (real)0.5);
+    vec t = (size - MILLS_MIDDLE) / (size + 4);
+    vec m = t * polynomial(t, mills, COUNT(mills));
+    vec more = e.more + (m + e.more * m);
+    vec share = size / (2 * size + 2), rest = (real)0.5 - share;
 
-    *density = e.scale * (ratio * (denominator * (real)0.39894228040143268));
-    return vec_select(x < 0, tail, 1 - tail);
+    return (struct normal){
+        .tail = e.scale * (rest + rest * more),
+        /* The scale comes last, lest a factor be subnormal where the result is not. */
+        .x_tail = e.scale * (share + share * more),
+        .x_density = e.scale * (size + size * e.more) * (real)0.39894228040143268,
+    };
 }
 
 #endif
