@@ -15,6 +15,7 @@ from pathlib import Path
 _ALWAYS = 2**26
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_MEMINFO = Path("/proc/meminfo")
 
 
 def check(n_bytes: int, purpose: str) -> None:
@@ -43,7 +44,7 @@ def _machine() -> Iterator[int]:
 
 def _swap() -> int:
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = _MEMINFO.read_text().splitlines()
     except OSError:
         return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if "SwapTotal" in line)

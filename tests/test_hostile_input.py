@@ -269,6 +269,31 @@ def test_an_index_that_is_none_is_named(kind, early, number):
         model.fit(X, np.arange(60) % 2)
 
 
+@pytest.mark.parametrize(
+    ("kind", "part", "change", "words"),
+    [
+        ("bsr", "data", np.ravel, r"X\.data must hold blocks; got shape"),
+        (
+            "bsr",
+            "data",
+            lambda a: np.ones((4, 7, 1)),
+            r"X\.data holds blocks of 7 rows",
+        ),
+        ("coo", "data", lambda a: a[:-1], r"X\.row must have \d+ entries, as X\.data"),
+        ("lil", "rows", lambda a: a[:-1], r"X\.rows must hold 60 lists"),
+        ("lil", "data", lambda a: a[::-1], r"X\.rows and X\.data must have lists as"),
+        ("csr", "indptr", np.flip, r"X\.indptr must begin with 0, never fall, and end"),
+        ("csr", "indptr", lambda a: a[1:], r"X\.indptr must have 61 entries for the"),
+        ("csc", "indices", list, r"X\.indices must be an array of one dimension"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_named(kind, part, change, words):
+    X = sparse.random_array((60, D), density=0.5, format=kind, rng=0)
+    setattr(X, part, change(getattr(X, part)))
+    with pytest.raises(ValueError, match=f"^{words}"):
+        MLPClassifier(**SMALL).fit(X, np.arange(60) % 2)
+
+
 def test_sparse_targets_are_looked_at_too():
     y = sparse.csr_array(np.eye(20, 2))
     y.indices[3:4] = 10**6

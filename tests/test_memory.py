@@ -5,6 +5,7 @@
 counts.
 """
 
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -118,6 +119,15 @@ def test_a_container_says_what_it_may_have(tmp_path, monkeypatch):
         assert [*_memory._cgroup()] == expected
     (tmp_path / "memory.max").unlink()
     assert [*_memory._cgroup()] == []
+
+
+def test_a_system_that_says_nothing_limits_nothing(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(_memory, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(_memory, "_MEMINFO", tmp_path / "none")
+    assert _memory._swap() == 0
+    assert _memory.limit() == sys.maxsize // 2
 
 
 # ---- arrays that are moved ----

@@ -53,7 +53,7 @@ def _soak(quick: bool) -> Found:
     found = growth.measure("soak", 20.0 if quick else 1800.0)
     minutes = found["seconds"] / 60 * found["apart"] / found["rounds"]
     return Found(
-        f"{found['seconds'] / 60:g} minutes, {found['rounds']:,} rounds of 32 or more"
+        f"{found['seconds'] / 60:g} minutes, {found['rounds']:,} rounds of 80 or more"
         f" calls: {found['bytes'] / minutes:+,.0f} bytes per minute,"
         f" {found['blocks'] / found['apart']:+.2f} blocks per round",
         found["blocks"] < found["apart"],

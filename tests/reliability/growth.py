@@ -51,6 +51,8 @@ def fits(n: int) -> dict[str, Any]:
 
 # ---- the mix ----
 
+FITS = 16  # random ones in a round
+
 
 def _data(rng: np.random.Generator) -> tuple[Any, np.ndarray, np.ndarray]:
     n, d = int(rng.integers(30, 400)), int(rng.integers(1, 40))
@@ -103,11 +105,13 @@ def soak(seconds: float) -> dict[str, Any]:
     A call of the mix that lost a block would add one per round, so what is added
     counts only where it comes to that.
     """
-    rng = np.random.default_rng(0)
     rows = []
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(rows) < 10:
-        for _ in range(10):
+        # The same mix in each round: of each new size NumPy keeps a few small arrays
+        # for later, which would take an hour to end.
+        rng = np.random.default_rng(0)
+        for _ in range(FITS):
             _fit_and_predict(rng)
         _fail(rng)
         gc.collect()
