@@ -120,7 +120,7 @@ call(void *argument)
     return (void *)(uintptr_t)wrong;
 }
 
-#if !defined(_WIN32)
+#if !defined(_WIN32) && !defined(EMULATED) /* qemu loses a child's threads */
 
 /* ThreadSanitizer ends a child that starts threads unless it is told not to. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
