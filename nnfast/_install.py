@@ -97,11 +97,15 @@ def install() -> None:
         _swap(module)
         kept = [f"{name} in {holder}" for holder, name in _holders(_originals.values())]
         if kept:
-            warnings.warn(
-                "imported before nnfast.install(), and so still scikit-learn's: "
-                + ", ".join(kept),
-                stacklevel=2,
-            )
+            try:
+                warnings.warn(
+                    "imported before nnfast.install(), and so still scikit-learn's: "
+                    + ", ".join(kept),
+                    stacklevel=2,
+                )
+            except UserWarning:
+                uninstall()  # where warnings are errors, a failed call changes nothing
+                raise
 
 
 def uninstall() -> None:

@@ -116,6 +116,23 @@ def test_names_imported_before_are_warned_of_one_by_one(tmp_path):
     )
 
 
+def test_a_warning_that_is_an_error_leaves_nothing_installed():
+    python("""
+    import os, warnings, nnfast
+    from sklearn.neural_network import MLPClassifier
+    warnings.simplefilter("error")
+    try:
+        nnfast.install()
+    except UserWarning:
+        assert not nnfast.is_installed()
+        assert "NNFAST_INSTALL" not in os.environ
+        from sklearn.neural_network import MLPClassifier
+        assert not issubclass(MLPClassifier, nnfast.MLPClassifier)
+    else:
+        raise AssertionError
+    """)
+
+
 def test_no_warning_where_no_name_was_taken():
     python("""
     import warnings

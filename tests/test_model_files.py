@@ -175,6 +175,7 @@ def test_a_network_that_was_assigned():
     assert loaded._optimizer is None  # its moments were of another network
 
 
+@pytest.mark.filterwarnings("ignore:imported before nnfast.install")  # other tests do
 def test_the_class_in_scikit_learns_place_is_saved_as_nnfasts():
     nnfast.install()
     try:

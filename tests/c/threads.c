@@ -18,7 +18,16 @@
 #include <string.h>
 #include <time.h>
 
-#if !defined(_WIN32)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
+/* Children of a process whose threads are at work: qemu loses the threads that they
+ * start, and a lock of AddressSanitizer's own stays locked in them. */
+#if !defined(_WIN32) && !defined(EMULATED) && !defined(__SANITIZE_ADDRESS__)
+#define FORKS 1
 #include <sys/wait.h>
 #include <unistd.h>
 #endif
@@ -120,7 +129,7 @@ call(void *argument)
     return (void *)(uintptr_t)wrong;
 }
 
-#if !defined(_WIN32) && !defined(EMULATED) /* qemu loses a child's threads */
+#if defined(FORKS)
 
 /* ThreadSanitizer ends a child that starts threads unless it is told not to. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
