@@ -3,9 +3,9 @@
 
 Measures the peak of multiply-adds and the memory's bandwidth, then times every library
 that is installed (pip install '.[bench,peers]' brings all): a table of networks, sweeps
-over width, batch, depth and threads, and prediction. --quick takes under a minute on
-two idle processors, everything about half an hour; Ctrl-C ends the measuring and shows
-what there is.
+over width, batch, depth and threads, sparse data, what a call takes besides training,
+and prediction. --quick takes under a minute on two idle processors, everything about
+half an hour; Ctrl-C ends the measuring and shows what there is.
 
     python benchmarks/speed.py --quick
     python benchmarks/speed.py --sections table,prediction --libraries nnfast,JAX
@@ -23,7 +23,7 @@ from typing import Any
 
 from command_line import names_among, parser_of, require_matplotlib
 from lessons.report import Progress
-from stopwatch import document, tables
+from stopwatch import cliffs, document, held_back, tables
 from stopwatch.machine import INSTRUCTION_SETS, Machine, cpu_model, cpus
 from stopwatch.peers import LIBRARIES, has_processor, missing
 from stopwatch.results import Results, merged
@@ -66,7 +66,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="measure nothing: show what earlier runs wrote; of what several of them "
         "measured, the least",
     )
-    add("--docs", action="store_true", help="also write docs/speed.md and its pictures")
+    add(
+        "--docs",
+        action="store_true",
+        help="also write docs/speed.md, its pictures and docs/speed.json",
+    )
     add(
         "--output",
         metavar="DIR",
@@ -116,7 +120,8 @@ def measure(options: argparse.Namespace, progress: Progress) -> Results:
     libraries, notes = chosen_libraries(options)
     for note in notes:
         print(note)
-    machine = Machine(_core.isa)
+    isas = [LIBRARIES[name].isa for name in libraries]
+    machine = Machine([_core.isa, *filter(None, isas)])
     if machine.trouble:
         notes.append(f"No limit: {machine.trouble}")
         print(notes[-1])
@@ -127,10 +132,11 @@ def measure(options: argparse.Namespace, progress: Progress) -> Results:
         for generation in range(effort.processes):
             machine.measure_bandwidths()
             progress.prefix = f"process {generation + 1} of {effort.processes}: "
-            for job in todo:
-                progress(str(job))
-                machine.measure_peaks(job.threads)
-                turns.take(job)
+            for group in todo:
+                progress(", ".join(map(str, group)))
+                for job in group:
+                    machine.measure_peaks(job.threads)
+                turns.take(group)
             turns.close()
     except KeyboardInterrupt:
         notes.append("Ctrl-C ended the run early.")
@@ -146,13 +152,20 @@ def measure(options: argparse.Namespace, progress: Progress) -> Results:
 
 def show(results: Results) -> None:
     print("  ".join(f"{key} {value}" for key, value in results.environment.items()))
-    print("\n".join(tables.machine_lines(results)))
-    shown = [*tables.training_tables(results), tables.prediction_table(results)]
+    shown = [
+        tables.machine_table(results),
+        *tables.training_tables(results),
+        held_back.table(results),
+        tables.overhead_table(results),
+        tables.prediction_table(results),
+    ]
     for table in filter(None, shown):
         print()
         print("\n".join(table.lines()))
     print()
-    for words in tables.cliffs(results):
+    for words in [*held_back.verdicts(results), *cliffs.extremes(results)]:
+        print(words)
+    for words in cliffs.cliffs(results):
         print(f"CLIFF: {words}")
     for note in results.notes:
         print(note)
@@ -177,6 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         plots.save(results, options.output)
         if options.docs:
+            results.save(DOCS / "speed.json")
             pictures = plots.save(results, DOCS)
             (DOCS / "speed.md").write_text(document.text(results, pictures))
     print(f"Results in {options.output}")

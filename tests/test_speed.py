@@ -2,6 +2,7 @@
 """The speed benchmark counts, compares and writes down what it says it does."""
 
 import importlib
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from shell import run
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "benchmarks"
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def results(stopwatch):
         environment={"CPU": "a processor", "cores": 1},
         machine={
             "instruction_set": "base",
-            "peak_flops": {"float32": {"1": 1e9}, "float64": {"1": 5e8}},
+            "peak_flops": {"base": {"float32": {"1": 1e9}, "float64": {"1": 5e8}}},
             "bytes_per_second": {"read": 1e10},
             "bytes_of_a_stream": 2**27,
         },
@@ -66,6 +68,18 @@ def test_limit(stopwatch, widths, batch, expected):
     shape = stopwatch("shapes").Shape(widths, "tanh", batch, 1)
     assert shape.multiply_adds() == expected
     assert shape.limit(1e9) == pytest.approx(2 * expected / 1e9, rel=1e-12)
+
+
+def test_sparse_rows_and_their_limit(stopwatch):
+    """One value in each fifth of a row; of the first layer's products only these count:
+    two for each value and unit. The second layer takes three of 4 x 2."""
+    shape = stopwatch("shapes").Shape((50, 4, 2), "relu", 10, 3, density=0.1)
+    X, y = shape.data("float32")
+    assert X.shape == (30, 50)
+    assert y.shape == (30,)
+    assert (X.dtype, X.nnz) == (np.float32, 30 * 5)
+    np.testing.assert_array_equal(X.indices.reshape(30, 5) // 10, [range(5)] * 30)
+    assert shape.multiply_adds() == 10 * (2 * 5 * 4 + 3 * 4 * 2)
 
 
 def test_time_of_a_step_leaves_out_what_a_fit_does_once(stopwatch):
@@ -114,7 +128,10 @@ def test_merged_runs_keep_the_least(stopwatch, results):
         results,
         machine={
             **results.machine,
-            "peak_flops": {"float32": {"1": 2e9, "2": 3e9}, "float64": {"1": 1e8}},
+            "peak_flops": {
+                "base": {"float32": {"1": 2e9, "2": 3e9}, "float64": {"1": 1e8}},
+                "avx2": {"float32": {"1": 7e9}},
+            },
         },
         measurements=[replace(once, least=10e-6, median=60e-6, samples=4)],
     )
@@ -124,8 +141,8 @@ def test_merged_runs_keep_the_least(stopwatch, results):
         *results.measurements[1:],
     ]
     assert both.machine["peak_flops"] == {
-        "float32": {"1": 2e9, "2": 3e9},
-        "float64": {"1": 5e8},
+        "base": {"float32": {"1": 2e9, "2": 3e9}, "float64": {"1": 5e8}},
+        "avx2": {"float32": {"1": 7e9}},
     }
     assert both.notes == results.notes
     again.environment = {"CPU": "another processor"}
@@ -135,7 +152,7 @@ def test_merged_runs_keep_the_least(stopwatch, results):
 
 def test_page_without_a_compiler(stopwatch, results):
     """No peak was measured: no limit, but the times are there."""
-    results.machine.update(peak_flops={"float32": {}, "float64": {}})
+    results.machine.update(peak_flops={}, bytes_per_second={})
     (table,) = stopwatch("tables").training_tables(results)
     limit = list(table.columns).index("limit")
     assert [row[limit : limit + 2] for row in table.rows] == [[None, None]] * 2
@@ -154,17 +171,106 @@ def test_page_without_a_compiler(stopwatch, results):
 def test_cliffs(stopwatch, results, seconds, words):
     ours = results.select(library="nnfast")
     results.measurements = [replace(m, least=s) for m, s in zip(ours, seconds)]
-    found = stopwatch("tables").cliffs(results)
+    found = stopwatch("cliffs").cliffs(results)
     assert len(found) == len(words)
     assert all(text.startswith(word) for text, word in zip(found, words))
+    drop, jump = stopwatch("cliffs").extremes(results)
+    growth = seconds[1] / seconds[0]
+    assert f"from width 10 to 20 it grows least, to {growth:.2f} of what" in drop
+    assert f"from width 10 to 20, by {growth / 2:.2f} times as much" in jump
+
+
+def test_medians_are_shown_where_threads_are_compared(stopwatch, results):
+    (once, *_) = results.measurements
+    assert once.seconds == once.least
+    assert replace(once, section="threads").seconds == once.median
+
+
+def test_avx2_and_float64_have_limits_and_targets_of_their_own(stopwatch, results):
+    """30-100-1 takes 10 us; 20 with AVX2, whose peak is half, and 24 in float64."""
+    held_back, shape = stopwatch("held_back"), stopwatch("shapes").TABLE[2]
+    limit = shape.multiply_adds() * 2
+    results.machine["peak_flops"] = {
+        "base": {"float32": {"1": limit / 8e-6}, "float64": {"1": limit / 18e-6}},
+        "avx2": {"float32": {"1": limit / 16e-6}, "float64": {}},
+    }
+    times = {
+        ("nnfast", "float32"): 10e-6,
+        ("nnfast avx2", "float32"): 20e-6,
+        ("nnfast", "float64"): 24e-6,
+    }
+    results.measurements = [
+        replace(
+            results.measurements[0],
+            section="table",
+            shape=shape,
+            library=library,
+            dtype=dtype,
+            least=least,
+        )
+        for (library, dtype), least in times.items()
+    ]
+    (row,) = held_back.table(results).rows
+    assert row[0] == "30-100-1 relu, 200"
+    expected = [10, 0.8, 20, 2.0, 0.8, 16 / 17.5, 24, 2.4, 0.75, 18 / 25]
+    assert row[1:] == pytest.approx(expected, rel=1e-12)
+    avx2, float64 = held_back.verdicts(results)
+    assert "longer on 30-100-1 relu, 200 (2.00). Its peak is 2.00 times lower" in avx2
+    assert "It does. Its peak is 2.25 times lower" in float64
+
+
+def test_overhead_is_what_a_call_takes_besides_its_step(stopwatch, results):
+    shape = stopwatch("shapes").TABLE[3]
+    times = {
+        ("partial_fit", "nnfast"): 90e-6,
+        ("train", "nnfast"): 10e-6,
+        ("partial_fit", "scikit-learn"): 1000e-6,
+        ("train", "scikit-learn"): 200e-6,
+    }
+    results.measurements = [
+        replace(
+            results.measurements[0],
+            section="overhead",
+            shape=shape,
+            task=task,
+            library=library,
+            least=least,
+        )
+        for (task, library), least in times.items()
+    ]
+    (row,) = stopwatch("tables").overhead_table(results).rows
+    assert row[0] == "partial_fit of 32 × 64, 64-100-10"
+    assert row[1:] == pytest.approx([80, 800, 10, 100], rel=1e-12)
+
+
+def test_the_page_says_what_its_numbers_say(stopwatch):
+    """docs/speed.md is what --docs makes of docs/speed.json."""
+    docs = ROOT / "docs"
+    results = stopwatch("results").Results.load(docs / "speed.json")
+    document = stopwatch("document")
+    pictures = [docs / name for name in document.PICTURES if (docs / name).exists()]
+    assert (docs / "speed.md").read_text() == document.text(results, pictures)
+
+
+def test_jobs_that_differ_in_threads_only_are_taken_in_turn(stopwatch):
+    shapes = stopwatch("shapes")
+    groups = shapes.jobs(["table", "threads"], 4, quick=False)
+    assert len(groups) == 2 * len(shapes.TABLE) + len(shapes.THREADED)
+    for group in groups:
+        assert len({(job.section, job.shape, job.dtype) for job in group}) == 1
+        threads = [job.threads for job in group]
+        assert threads == ([1, 2, 4] if group[0].paired else [1])
 
 
 def test_every_shape_has_as_many_rows_as_its_steps_take(stopwatch):
     shapes = stopwatch("shapes")
-    for job in shapes.jobs(shapes.SECTIONS, 4, quick=True):
+    groups = shapes.jobs(shapes.SECTIONS, 4, quick=True)
+    for job in {job for group in groups for job in group}:
         X, y = job.shape.data(job.dtype)
         assert X.shape == (job.shape.batch * job.shape.steps, job.shape.widths[0])
         assert X.dtype == job.dtype
+        if job.task == "predict":
+            X, y = job.shape.to_fit().data(job.dtype)
         # Each library must see all classes, or it would train another network.
         assert np.unique(y).size == max(2, job.shape.n_outputs)
 
@@ -173,22 +279,35 @@ def test_command_line(tmp_path, stopwatch):
     """A run of the shortest section, in a worker of its own."""
     output = run(
         *(sys.executable, BENCHMARKS / "speed.py", "--quick", "--no-plots"),
-        *("--sections", "prediction", "--libraries", "nnfast", "--output", tmp_path),
+        *("--sections", "overhead,prediction", "--libraries", "nnfast"),
+        *("--output", tmp_path),
     )
     assert "million rows a second" in output
+    assert "fit of 200 × 2, 2-4-1" in output
     saved = stopwatch("results").Results.load(tmp_path / "speed.json")
-    assert {(m.task, m.library) for m in saved.measurements} == {
-        ("row", "nnfast"),
-        ("bulk", "nnfast"),
+    tasks = {(m.section, m.task, m.library) for m in saved.measurements}
+    assert tasks == {
+        ("prediction", "predict", "nnfast"),
+        *(("overhead", t, "nnfast") for t in ("fit", "partial_fit", "train")),
     }
     assert all(m.least > 0 for m in saved.measurements)
 
 
 def test_automatic_threads_are_compared_with_one():
-    """A row for every network of the table, while a processor is kept busy."""
+    """A row for each chosen job, a processor being kept busy; 1 if one is too slow.
+
+    So short runs say nothing about which of them is.
+    """
     program = BENCHMARKS / "automatic_threads.py"
-    options = ["--pairs", "1", "--seconds", "0", "--busy", "1"]
-    head, _, *rows = run(sys.executable, program, *options).splitlines()
+    done = subprocess.run(
+        [sys.executable, program, "--only", "30-100-1", "--busy", "1"]
+        + ["--pairs", "1", "--seconds", "0"],
+        capture_output=True,
+        text=True,
+    )
+    head, _, *rows, verdict = done.stdout.splitlines()
     assert "1 kept busy" in head
-    assert len(rows) == 11
-    assert all(row.count(" µs ") == 2 for row in rows)
+    assert len(rows) == 7, done.stderr
+    slow = sum("TOO SLOW" in row for row in rows)
+    assert verdict.endswith(f": {slow} of 7")
+    assert done.returncode == (1 if slow else 0)

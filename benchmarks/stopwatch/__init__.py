@@ -4,5 +4,5 @@
 ``shapes`` says which networks, ``peers`` how each library trains them, ``worker``
 runs one library in a process of its own, ``timing`` takes the workers in turns,
 ``machine`` measures what the hardware can do, ``results`` keeps the numbers, and
-``tables`` and ``plots`` show them.
+``tables``, ``held_back``, ``cliffs``, ``plots`` and ``document`` show them.
 """

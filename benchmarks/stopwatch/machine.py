@@ -14,7 +14,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,42 +76,44 @@ def pinned(numbers: list[int]) -> Iterator[None]:
 
 
 class Machine:
-    """The best that was seen so far of one instruction set; None without a compiler.
+    """The best that was seen so far; nothing without a compiler.
 
-    Peaks, in operations a second, are by type and number of threads; bandwidths, in
-    bytes a second, are those of one thread.
+    Peaks, in operations a second, are by instruction set, type and number of threads;
+    bandwidths, in bytes a second, are those of one thread with the first of the sets.
     """
 
-    def __init__(self, isa: str) -> None:
-        self.isa = isa
-        self.peaks: dict[str, dict[int, float]] = {"float32": {}, "float64": {}}
+    def __init__(self, isas: Sequence[str]) -> None:
+        self.isas = isas
+        self.peaks: dict[str, dict[str, dict[str, float]]] = {}
         self.bandwidths: dict[str, float] = {}
-        self.library, self.trouble = _compile(INSTRUCTION_SETS[isa])
+        self.libraries: dict[str, ctypes.CDLL] = {}
+        self.trouble = ""
         self.streams = None
+        for isa in isas:
+            library, self.trouble = _compile(INSTRUCTION_SETS[isa])
+            if library is None:
+                return
+            self.libraries[isa] = library
+            self.peaks[isa] = {"float32": {}, "float64": {}}
 
     def measure_peaks(self, threads: int) -> None:
         """Once more, on as many processors as threads; the best of all is kept."""
-        if self.library is None:
-            return
-        for dtype, peaks in self.peaks.items():
-            lanes = INSTRUCTION_SETS[self.isa].vector_bytes // np.dtype(dtype).itemsize
-            rounds = BURST if threads == 1 else BURST_OF_MANY
-            operations = threads * rounds * OPERATIONS_PER_LANE * lanes
-            burst = _burst(self.library, dtype, rounds)
-            with pinned(cpus()[-threads:]):
-                seconds = min(_together(burst, threads) for _ in range(20))
-            peaks[threads] = max(peaks.get(threads, 0.0), operations / seconds)
+        for isa, library in self.libraries.items():
+            for dtype, best in self.peaks[isa].items():
+                peak = _peak(library, isa, dtype, threads)
+                best[str(threads)] = max(best.get(str(threads), 0.0), peak)
 
     def measure_bandwidths(self) -> None:
-        if self.library is None:
+        if not self.libraries:
             return
+        library = self.libraries[self.isas[0]]
         if self.streams is None:
             self.streams = [_aligned(STREAM, 1.0), _aligned(STREAM, 0.0)]
         a, b = (array.ctypes.data_as(ctypes.c_void_p) for array in self.streams)
         n = ctypes.c_size_t(STREAM)
         kinds = {
-            "read": (4 * STREAM, lambda: self.library.stream_read(n, a)),
-            "update": (12 * STREAM, lambda: self.library.stream_update(n, a, b)),
+            "read": (4 * STREAM, lambda: library.stream_read(n, a)),
+            "update": (12 * STREAM, lambda: library.stream_update(n, a, b)),
         }
         with pinned(cpus()[-1:]):
             for kind, (n_bytes, run) in kinds.items():
@@ -120,11 +122,8 @@ class Machine:
 
     def facts(self) -> dict[str, Any]:
         return {
-            "instruction_set": self.isa,
-            "peak_flops": {
-                dtype: {str(threads): value for threads, value in peaks.items()}
-                for dtype, peaks in self.peaks.items()
-            },
+            "instruction_set": self.isas[0],
+            "peak_flops": self.peaks,
             "bytes_per_second": self.bandwidths,
             "bytes_of_a_stream": 4 * STREAM,
         }
@@ -151,6 +150,16 @@ def _compile(
     library.peak_float.restype = library.peak_double.restype = ctypes.c_double
     library.stream_read.restype = ctypes.c_float
     return library, ""
+
+
+def _peak(library: ctypes.CDLL, isa: str, dtype: str, threads: int) -> float:
+    """Operations a second of so many threads, the best of a few bursts."""
+    lanes = INSTRUCTION_SETS[isa].vector_bytes // np.dtype(dtype).itemsize
+    rounds = BURST if threads == 1 else BURST_OF_MANY
+    burst = _burst(library, dtype, rounds)
+    with pinned(cpus()[-threads:]):
+        seconds = min(_together(burst, threads) for _ in range(20))
+    return threads * rounds * OPERATIONS_PER_LANE * lanes / seconds
 
 
 def _burst(library: ctypes.CDLL, dtype: str, rounds: int) -> Callable[[], None]:

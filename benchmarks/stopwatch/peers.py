@@ -4,13 +4,15 @@
 Each is made once in a process of its own (see ``worker``), which is pinned to as many
 processors as there are threads. ``training(shape, dtype)`` returns a function that
 trains from the start for so many epochs: Adam, L2, mini-batches of shuffled rows.
-``prediction(shape, dtype)`` returns a function from a NumPy array to probabilities.
-An adapter without one of the two takes no part where it is needed.
+The other methods return a function without arguments: ``prediction`` one that makes
+probabilities of a NumPy array, ``fitting`` and ``partial_fitting`` one that trains for
+one epoch, or one batch. An adapter takes no part in what it lacks the method for.
 """
 
 import importlib
 import os
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -22,15 +24,22 @@ from .shapes import SEED, Job, Shape
 RATE, L2 = 1e-3, 1e-4  # scikit-learn's defaults
 
 Train = Callable[[int], Any]
-Predict = Callable[[np.ndarray], np.ndarray]
+Call = Callable[[], Any]
+
+# What an adapter prepares each task with.
+METHODS = {
+    "train": "training",
+    "predict": "prediction",
+    "fit": "fitting",
+    "partial_fit": "partial_fitting",
+}
 
 
 class Estimators:
     """nnfast's or scikit-learn's MLPClassifier."""
 
-    def __init__(self, module: str, **more: Any) -> None:
+    def __init__(self, module: str) -> None:
         self.classifier = importlib.import_module(module).MLPClassifier
-        self.more = more
 
     def model(self, shape: Shape, epochs: int) -> Any:
         from lessons.compare import every_epoch
@@ -43,15 +52,24 @@ class Estimators:
             learning_rate_init=RATE,
             random_state=SEED,
             **every_epoch(epochs),
-            **self.more,
         )
 
     def training(self, shape: Shape, dtype: str) -> Train:
         X, y = shape.data(dtype)
         return lambda epochs: self.model(shape, epochs).fit(X, y)
 
-    def prediction(self, shape: Shape, dtype: str) -> Predict:
-        return self.model(shape, 1).fit(*shape.data(dtype)).predict_proba
+    def prediction(self, shape: Shape, dtype: str) -> Call:
+        fitted = self.model(shape.to_fit(), 1).fit(*shape.to_fit().data(dtype))
+        return partial(fitted.predict_proba, shape.data(dtype)[0])
+
+    def fitting(self, shape: Shape, dtype: str) -> Call:
+        return partial(self.model(shape, 1).fit, *shape.data(dtype))
+
+    def partial_fitting(self, shape: Shape, dtype: str) -> Call:
+        X, y = shape.data(dtype)
+        batch = X[: shape.batch], y[: shape.batch]
+        begun = self.model(shape, 1).partial_fit(*batch, classes=np.unique(y))
+        return partial(begun.partial_fit, *batch)
 
 
 class ScikitLearn(Estimators):
@@ -62,8 +80,10 @@ class ScikitLearn(Estimators):
 
 
 class NNFast(Estimators):
+    """Chooses the number of threads itself, among the processors of the worker."""
+
     def __init__(self, threads: int) -> None:
-        super().__init__("nnfast", n_jobs=threads)
+        super().__init__("nnfast")
 
 
 class Torch:
@@ -123,12 +143,13 @@ class Torch:
 
         return train
 
-    def prediction(self, shape: Shape, dtype: str) -> Predict:
+    def prediction(self, shape: Shape, dtype: str) -> Call:
         torch, network = self.torch, self.network(shape, dtype).eval()
+        X, _ = shape.data(dtype)
         last = torch.sigmoid if shape.n_outputs == 1 else torch.nn.Softmax(1)
         forward = self.compiled(lambda x: last(network(x)))
 
-        def predict(X: np.ndarray) -> np.ndarray:
+        def predict() -> np.ndarray:
             with torch.inference_mode():
                 return forward(torch.from_numpy(X)).numpy()
 
@@ -227,13 +248,14 @@ class Jax:
 
         return train
 
-    def prediction(self, shape: Shape, dtype: str) -> Predict:
+    def prediction(self, shape: Shape, dtype: str) -> Call:
         jax = self.jax
+        X, _ = shape.data(dtype)
         start, logits = self.network(shape, dtype)
         last = jax.nn.sigmoid if shape.n_outputs == 1 else jax.nn.softmax
         weights = jax.tree.map(jax.numpy.asarray, start)
         forward = jax.jit(lambda weights, x: last(logits(weights, x)))
-        return lambda X: np.asarray(forward(weights, X))
+        return lambda: np.asarray(forward(weights, X))
 
 
 class OnnxRuntime:
@@ -242,31 +264,34 @@ class OnnxRuntime:
     def __init__(self, threads: int) -> None:
         self.threads = threads
 
-    def prediction(self, shape: Shape, dtype: str) -> Predict:
+    def prediction(self, shape: Shape, dtype: str) -> Call:
         import onnxruntime
         from skl2onnx import to_onnx
 
-        model = ScikitLearn(self.threads).model(shape, 1)
-        X, y = shape.data(dtype)
-        converted = to_onnx(model.fit(X, y), X[:1], options={"zipmap": False})
+        X, _ = shape.data(dtype)
+        model = ScikitLearn(self.threads).model(shape.to_fit(), 1)
+        model.fit(*shape.to_fit().data(dtype))
+        converted = to_onnx(model, X[:1], options={"zipmap": False})
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         session = onnxruntime.InferenceSession(
             converted.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         name = session.get_inputs()[0].name
-        return lambda X: session.run(["probabilities"], {name: X})[0]
+        return lambda: session.run(["probabilities"], {name: X})[0]
 
 
 class Library(NamedTuple):
     """An adapter, the modules it imports, and whether --quick has the time for it.
 
-    ``isa`` is an instruction set that nnfast is held to, in the table only.
+    ``sections`` are those it takes part in, all if there are none. ``isa`` is an
+    instruction set that nnfast is held to, in float32.
     """
 
     adapter: type
     modules: tuple[str, ...]
     quick: bool = True
+    sections: tuple[str, ...] = ()
     isa: str | None = None
 
 
@@ -275,12 +300,17 @@ LIBRARIES = {
     "nnfast": Library(NNFast, ("nnfast",)),
     "scikit-learn": Library(ScikitLearn, ("sklearn",)),
     "torch": Library(Torch, ("torch",)),
-    "torch compiled": Library(TorchCompiled, ("torch",), quick=False),
+    "torch compiled": Library(
+        TorchCompiled, ("torch",), quick=False, sections=("table", "prediction")
+    ),
     "JAX": Library(Jax, ("jax", "jaxlib")),
     "onnxruntime": Library(OnnxRuntime, ("onnxruntime", "skl2onnx")),
-    "nnfast avx2": Library(NNFast, ("nnfast",), quick=False, isa="avx2"),
+    "nnfast avx2": Library(
+        NNFast, ("nnfast",), quick=False, sections=("table",), isa="avx2"
+    ),
 }
 OURS = "nnfast"
+ESTIMATORS_ONLY = ("sparse", "overhead")  # the frameworks have nothing like it
 
 
 def is_peer(name: str) -> bool:
@@ -289,11 +319,15 @@ def is_peer(name: str) -> bool:
 
 
 def can(name: str, job: Job) -> bool:
-    """Whether the library trains, or predicts."""
+    """Whether the library does that task with such data."""
     library = LIBRARIES[name]
-    if library.isa and (job.section, job.dtype) != ("table", "float32"):
+    if library.sections and job.section not in library.sections:
         return False
-    return hasattr(library.adapter, "training" if job.task == "train" else "prediction")
+    if library.isa and job.dtype != "float32":
+        return False
+    if job.section in ESTIMATORS_ONLY and not issubclass(library.adapter, Estimators):
+        return False
+    return hasattr(library.adapter, METHODS[job.task])
 
 
 def missing(name: str) -> list[str]:

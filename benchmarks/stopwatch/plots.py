@@ -32,7 +32,7 @@ def by_size(results: Results) -> Any:
         label, size = AXES[section]
         for library, look in LOOKS.items():
             points = sorted(
-                (size(m.shape), m.least / m.shape.limit(results.peak(m.dtype)))
+                (size(m.shape), m.seconds / m.shape.limit(results.peak(m.dtype)))
                 for m in results.select(section=section, library=library)
             )
             if points:
@@ -43,6 +43,9 @@ def by_size(results: Results) -> Any:
             ax.set_xscale("log")
             style.plain_numbers(ax.xaxis)
         style.plain_numbers(ax.yaxis)
+    highest = max(ax.get_ylim()[1] for ax in axes)
+    for ax in axes:
+        ax.set_ylim(0.8, highest)
     axes[0].set_ylabel("time of a step / limit")
     figure.suptitle(
         "Time relative to the multiply-adds at the machine's peak, float32, 1 thread",
@@ -59,7 +62,8 @@ def by_peer(results: Results) -> Any:
     chosen = results.select(section="table", dtype="float32")
     shapes = list(dict.fromkeys(m.shape for m in chosen))
     least = [
-        results.least(section="table", dtype="float32", shape=shape) for shape in shapes
+        results.seconds(section="table", dtype="float32", shape=shape)
+        for shape in shapes
     ]
     peers = [name for name in LOOKS if name != OURS and any(name in s for s in least)]
     if not peers or not all(OURS in seconds for seconds in least):
@@ -79,41 +83,47 @@ def by_peer(results: Results) -> Any:
             fontweight="bold",
         )
     ax.axvline(1, color=style.BLACK, linewidth=1)
-    ax.annotate("the fastest peer", (1.0, 1.02), xycoords="axes fraction", fontsize=9)
+    ax.annotate("fastest peer", (1.02, 1.02), xycoords="axes fraction", fontsize=9)
     ax.set(xscale="log", xlabel=f"time / nnfast's time\n{results.environment['CPU']}")
     ax.set_yticks(range(len(shapes)), list(map(str, shapes)))
     ax.set_ylim(len(shapes) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
-    style.plain_numbers(ax.xaxis)
+    style.plain_numbers(ax.xaxis, few=True)
     ax.set_title("A training step of each library, float32, 1 thread")
     _legend(figure, [ax])
     return figure
 
 
 def by_threads(results: Results) -> Any:
-    """Time of a step for every number of threads, and the limit."""
+    """How many times as fast each library gets with more threads, and the processor."""
     chosen = results.select(section="threads")
     shapes = list(dict.fromkeys(m.shape for m in chosen))
-    if len({m.threads for m in chosen}) < 2:
+    counts = sorted({m.threads for m in chosen})
+    if len(counts) < 2:
         return None
-    figure, axes = style.panels(1, len(shapes), max(6.4, 3.6 * len(shapes)), 3.8)
+    figure, axes = style.panels(1, len(shapes), max(6.4, 3.2 * len(shapes)), 3.8)
+    peaks = {n: results.peak("float32", n) for n in counts}
     for ax, shape in zip(axes, shapes):
         for library, look in LOOKS.items():
             found = results.select(section="threads", shape=shape, library=library)
-            points = sorted((m.threads, 1e6 * m.least) for m in found)
-            if points:
-                ax.plot(*zip(*points), label=library, **look)
-        counts = sorted({m.threads for m in chosen if results.peak(m.dtype, m.threads)})
-        limits = [1e6 * shape.limit(results.peak("float32", n)) for n in counts]
-        ax.plot(counts, limits, color=style.BLACK, linewidth=1, label="limit")
-        ax.set(xscale="log", yscale="log", xlabel="threads", title=str(shape))
-        ax.set_xticks(sorted({m.threads for m in chosen}))
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.xaxis.set_minor_formatter("")
-        style.plain_numbers(ax.yaxis, few=True)
-    axes[0].set_ylabel("microseconds of a step")
+            seconds = {m.threads: m.seconds for m in found}
+            _speedups(ax, seconds, label=library, **look)
+        slowness = {n: 1 / peak for n, peak in peaks.items() if peak}
+        _speedups(ax, slowness, label="peak", color=style.BLACK, linewidth=1)
+        ax.set(xlabel="threads", title=str(shape), xticks=counts)
+    highest = max(ax.get_ylim()[1] for ax in axes)
+    for ax in axes:
+        ax.set_ylim(0, highest)
+    axes[0].set_ylabel("times as fast as the same library\nwith one thread")
     _legend(figure, axes)
     return figure
+
+
+def _speedups(ax: Any, seconds: dict[int, float], **look: Any) -> None:
+    """A line from 1 on."""
+    if 1 in seconds:
+        points = [(n, seconds[1] / seconds[n]) for n in sorted(seconds)]
+        ax.plot(*zip(*points), **look)
 
 
 def _legend(figure: Any, axes: list[Any]) -> None:

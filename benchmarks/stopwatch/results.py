@@ -8,12 +8,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .shapes import Shape
+from .shapes import PAIRED, Shape
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Seconds per training step, per prediction of a row, or per row of a bulk."""
+    """Seconds per unit of the task: see ``shapes.UNITS``."""
 
     section: str
     shape: Shape
@@ -24,6 +24,11 @@ class Measurement:
     least: float
     median: float
     samples: int
+
+    @property
+    def seconds(self) -> float:
+        """What is shown: the least, or the median where threads are compared."""
+        return self.median if self.section in PAIRED else self.least
 
     def key(self) -> tuple[Any, ...]:
         """What was measured."""
@@ -62,16 +67,22 @@ class Results:
             if all(getattr(m, name) == value for name, value in wanted.items())
         ]
 
-    def least(self, **wanted: Any) -> dict[str, float]:
-        """Least seconds of each library in what was selected."""
-        return {m.library: m.least for m in self.select(**wanted)}
+    def seconds(self, **wanted: Any) -> dict[str, float]:
+        """Those of each library in what was selected."""
+        return {m.library: m.seconds for m in self.select(**wanted)}
 
     def libraries(self) -> list[str]:
         return list(dict.fromkeys(m.library for m in self.measurements))
 
-    def peak(self, dtype: str, threads: int = 1) -> float | None:
-        """Operations a second, or None where there was no compiler."""
-        return self.machine["peak_flops"][dtype].get(str(threads))
+    def peak(
+        self, dtype: str, threads: int = 1, isa: str | None = None
+    ) -> float | None:
+        """Operations a second, or None where that was not measured.
+
+        Of an instruction set, or of the one that nnfast uses.
+        """
+        peaks = self.machine["peak_flops"].get(isa or self.machine["instruction_set"])
+        return peaks[dtype].get(str(threads)) if peaks else None
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

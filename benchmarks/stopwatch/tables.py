@@ -1,31 +1,33 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The results as tables, for the terminal and as Markdown.
 
-Each table has a row per shape: what every library takes, the limit (the step's
+Tables of training have a row per shape: what every library takes, the limit (the step's
 multiply-adds at the measured peak), nnfast's share of it, and how many times nnfast's
 time each other library takes.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from lessons.report import Table, show
 
-from .peers import OURS
-from .results import Measurement, Results
-from .shapes import BULK_ROWS
+from .peers import OURS, is_peer
+from .results import Results
+from .shapes import SPARSE
 
-MICRO, MEGA, GIGA = 1e6, 1e-6, 1e-9
+MICRO, MEGA, GIGA = 1e-6, 1e6, 1e9
 
 TITLES = {
     "table": "Microseconds per training step",
     "width": "Microseconds per training step, by width",
     "batch": "Microseconds per training step, by batch",
     "depth": "Microseconds per training step, by depth",
-    "threads": "Microseconds per training step, by threads",
+    "threads": "Microseconds per training step, by threads (medians)",
+    "sparse": f"Microseconds per training step from CSR, {SPARSE.density:.1%} non-zero",
 }
-# What the time of nnfast may do from one width to the next.
-LARGEST_DROP, LARGEST_JUMP = 0.10, 1.35
+# What nnfast may take for all but the training step of a call, in microseconds, and how
+# many times faster than scikit-learn it trains sparse data.
+OVERHEADS = {"fit": 500, "partial_fit": 100}
+SPARSE_AT_LEAST = 5
 
 
 def training_tables(
@@ -41,6 +43,7 @@ def training_tables(
 def _training_table(results: Results, section: str, dtype: str) -> Table:
     chosen = results.select(section=section, dtype=dtype)
     libraries = list(dict.fromkeys(m.library for m in chosen))
+    libraries = [name for name in libraries if name == OURS or is_peer(name)]
     others = [name for name in libraries if name != OURS]
     columns = {
         "network, batch": "text",
@@ -51,7 +54,7 @@ def _training_table(results: Results, section: str, dtype: str) -> Table:
     }
     rows = []
     for shape, threads in dict.fromkeys((m.shape, m.threads) for m in chosen):
-        least = results.least(
+        seconds = results.seconds(
             section=section, dtype=dtype, shape=shape, threads=threads
         )
         peak = results.peak(dtype, threads)
@@ -59,17 +62,17 @@ def _training_table(results: Results, section: str, dtype: str) -> Table:
         rows.append(
             [
                 str(shape) if threads == 1 else f"{shape}, {threads} threads",
-                *(micro(least.get(name)) for name in libraries),
+                *(micro(seconds.get(name)) for name in libraries),
                 micro(limit),
-                ratio(limit, least.get(OURS)),
-                *(ratio(least.get(name), least.get(OURS)) for name in others),
+                ratio(limit, seconds.get(OURS)),
+                *(ratio(seconds.get(name), seconds.get(OURS)) for name in others),
             ]
         )
     return Table(f"{TITLES[section]}, {dtype}", columns, rows)
 
 
 def micro(seconds: float | None) -> float | None:
-    return None if seconds is None else MICRO * seconds
+    return ratio(seconds, MICRO)
 
 
 def ratio(one: float | None, other: float | None) -> float | None:
@@ -79,55 +82,74 @@ def ratio(one: float | None, other: float | None) -> float | None:
 
 def prediction_table(results: Results) -> Table | None:
     """Latency of one row and rows a second of many, or None if not measured."""
-    row = results.least(section="prediction", task="row")
-    bulk = results.least(section="prediction", task="bulk")
-    if not row:
+    chosen = results.select(section="prediction")
+    if not chosen:
         return None
-    shape = results.select(section="prediction")[0].shape
-    title = f"Prediction of probabilities, {'-'.join(map(str, shape.widths))}, float32"
+    few, many = sorted({m.shape for m in chosen}, key=lambda shape: shape.rows)
+    row = results.seconds(section="prediction", shape=few)
+    bulk = results.seconds(section="prediction", shape=many)
     columns = {
         "library": "text",
         "µs for one row": "microseconds",
-        f"million rows a second, {BULK_ROWS:,} at once": "points",
+        f"million rows a second, {many.rows:,} at once": "points",
     }
     rows = [
-        [name, MICRO * row[name], MEGA / bulk[name] if name in bulk else None]
-        for name in row
+        [name, micro(row.get(name)), ratio(1 / MEGA, bulk.get(name))]
+        for name in results.libraries()
+        if name in row or name in bulk
     ]
-    return Table(title, columns, rows)
+    return Table(f"Prediction of probabilities, {few.network}, float32", columns, rows)
 
 
-def cliffs(results: Results) -> list[str]:
-    """Where nnfast takes too much less, or too much more, for a wider network."""
-    sweep = results.select(section="width", library=OURS)
-    sweep.sort(key=lambda m: m.shape.multiply_adds())
-    return [words for a, b in pairwise(sweep) for words in _cliff(a, b)]
+def overhead_table(results: Results) -> Table | None:
+    """Calls less what their one training step takes, or None if not measured."""
+    found = results.select(section="overhead")
+    libraries = list(dict.fromkeys(m.library for m in found))
+    calls = dict.fromkeys((m.task, m.shape) for m in found if m.task in OVERHEADS)
+    if not calls:
+        return None
+    columns = {"call": "text", **dict.fromkeys(libraries, "microseconds")}
+    others = [name for name in libraries if name != OURS]
+    columns |= {f"{name} / nnfast": "times" for name in others}
+    columns |= {"at most": "microseconds"}
+    rows = []
+    for task, shape in calls:
+        whole = results.seconds(section="overhead", task=task, shape=shape)
+        step = results.seconds(section="overhead", task="train", shape=shape)
+        rest = {name: whole[name] - step[name] for name in whole if name in step}
+        rows.append(
+            [
+                f"{task} of {shape.batch} × {shape.widths[0]}, {shape.network}",
+                *(micro(rest.get(name)) for name in libraries),
+                *(ratio(rest.get(name), rest.get(OURS)) for name in others),
+                OVERHEADS[task],
+            ]
+        )
+    return Table("Microseconds of a call besides its training step", columns, rows)
 
 
-def _cliff(narrow: Measurement, wide: Measurement) -> Iterable[str]:
-    growth = wide.least / narrow.least
-    work = wide.shape.multiply_adds() / narrow.shape.multiply_adds()
-    step = f"from width {narrow.shape.hidden[0]} to {wide.shape.hidden[0]}"
-    if growth < 1 - LARGEST_DROP:
-        yield f"{step} the time falls to {growth:.2f} of what it was"
-    if growth > LARGEST_JUMP * work:
-        yield f"{step} the time grows {growth / work:.2f} times as much as the work"
+def machine_table(results: Results) -> Table:
+    """The peaks, by instruction set and type, for each number of threads."""
+    peaks = results.machine["peak_flops"]
+    counts = sorted({int(n) for isa in peaks.values() for t in isa.values() for n in t})
+    columns = {
+        "multiply-adds, GFLOP/s": "text",
+        **{f"{n} thread{'s' if n > 1 else ''}": "count" for n in counts},
+    }
+    rows = [
+        [f"{isa}, {dtype}", *(ratio(found.get(str(n)), GIGA) for n in counts)]
+        for isa, types in peaks.items()
+        for dtype, found in types.items()
+    ]
+    title = f"{results.environment['CPU']}, {results.environment['cores']} processors"
+    return Table(title, columns, rows, [_bandwidths(results)])
 
 
-def machine_lines(results: Results) -> list[str]:
-    """What was measured of the machine, in words."""
-    machine, about = results.machine, results.environment
-    lines = [f"{about['CPU']}, {about['cores']} processors"]
-    for dtype, peaks in machine["peak_flops"].items():
-        for threads, peak in peaks.items():
-            lines.append(
-                f"{dtype} multiply-adds, {machine['instruction_set']}, {threads} "
-                f"thread{'s' if threads != '1' else ''}: {GIGA * peak:.0f} GFLOP/s"
-            )
-    for kind, speed in machine["bytes_per_second"].items():
-        size = machine["bytes_of_a_stream"] // 2**20
-        lines.append(f"{kind} {size} MiB, 1 thread: {GIGA * speed:.1f} GB/s")
-    return lines
+def _bandwidths(results: Results) -> str:
+    size = results.machine["bytes_of_a_stream"] // 2**20
+    speeds = results.machine["bytes_per_second"].items()
+    words = [f"{kind} {size} MiB: {speed / GIGA:.1f} GB/s" for kind, speed in speeds]
+    return f"Memory, 1 thread: {', '.join(words)}."
 
 
 def markdown(table: Table) -> str:

@@ -9,7 +9,10 @@ minus the least of the short ones, over all visits of all processes; "median" is
 the differences of each visit.
 
 One thread is measured in CPU seconds, which is what the clock shows on an idle machine,
-since the worker is pinned to one processor; more threads by the clock.
+since the worker is pinned to one processor. Where numbers of threads are compared, all
+of them are measured by the clock, in visits that follow each other, and what is shown
+are medians: of several threads the least is the luck of the moment in which no other
+program used any processor.
 """
 
 import json
@@ -32,15 +35,20 @@ UNDISTURBED = 0.95  # a worker's share of its processor on an idle machine, at l
 
 @dataclass(frozen=True)
 class Effort:
-    """How often, and for how many seconds at a time."""
+    """How often, and for about how many seconds at a time.
+
+    ``pairs`` and ``pair_budget`` are the visits and seconds of jobs that are paired.
+    """
 
     processes: int
     visits: int
     budget: float
+    pairs: int
+    pair_budget: float
 
 
-FULL = Effort(processes=3, visits=3, budget=0.05)
-QUICK = Effort(processes=1, visits=2, budget=0.02)
+FULL = Effort(processes=3, visits=3, budget=0.05, pairs=7, pair_budget=0.1)
+QUICK = Effort(processes=1, visits=2, budget=0.02, pairs=2, pair_budget=0.02)
 
 
 @dataclass
@@ -65,6 +73,10 @@ class Samples:
             median=per_unit * median(map(sub, self.long, self.short)),
             samples=len(self.long),
         )
+
+
+def clock_of(job: Job) -> int:
+    return WALL if job.paired or job.threads > 1 else CPU
 
 
 class Failed(Exception):
@@ -107,14 +119,15 @@ class Process:
             dtype=job.dtype,
             task=job.task,
             repetitions=samples.repetitions,
-            budget=effort.budget,
+            budget=effort.pair_budget if job.paired else effort.budget,
+            clock=clock_of(job),
         )
         samples.repetitions = answer["repetitions"]
 
     def visit(self, job: Job, samples: Samples) -> tuple[float, float]:
         """Add a sample; the seconds of its long run, by the clock and the processor."""
         answer = self.ask("time", repetitions=samples.repetitions)
-        clock = CPU if job.threads == 1 else WALL
+        clock = clock_of(job)
         samples.short.append(answer["short"][clock])
         samples.long.append(answer["long"][clock])
         wall, cpu = answer["long"]
@@ -142,25 +155,36 @@ class Turns:
             self.processes[key] = Process(library, threads)
         return self.processes[key]
 
-    def take(self, job: Job) -> None:
-        """A few visits of every library to one job."""
+    def take(self, jobs: Sequence[Job]) -> None:
+        """A few visits of every library to each of these jobs, in turn."""
         opened = []
-        for library in (name for name in self.libraries if can(name, job)):
-            key = job, library
-            samples = self.samples.setdefault(key, Samples())
-            if key not in self.failures:
-                process = self.process(library, job.threads)
-                try:
-                    process.open(job, samples, self.effort)
-                    opened.append((process, samples))
-                except Failed as failure:
-                    self.failures[key] = str(failure)
-                    self.forget(process)
-        for _ in range(self.effort.visits):
-            for process, samples in opened:
+        for library in self.libraries:
+            opened += [
+                (process, job, self.samples[job, library])
+                for job in jobs
+                if can(library, job) and (process := self.opened(library, job))
+            ]
+        effort = self.effort
+        for _ in range(effort.pairs if jobs[0].paired else effort.visits):
+            for process, job, samples in opened:
                 wall, cpu = process.visit(job, samples)
                 if job.threads == 1:
                     self.shares.append(min(1.0, cpu / wall))
+
+    def opened(self, library: str, job: Job) -> Process | None:
+        """The process that is ready for this job, or None if it cannot do it."""
+        key = job, library
+        samples = self.samples.setdefault(key, Samples())
+        if key in self.failures:
+            return None
+        process = self.process(library, job.threads)
+        try:
+            process.open(job, samples, self.effort)
+        except Failed as failure:
+            self.failures[key] = str(failure)
+            self.forget(process)
+            return None
+        return process
 
     def forget(self, process: Process) -> None:
         """Begin afresh next time: the process may have ended."""
@@ -191,7 +215,7 @@ class Turns:
         for (job, library), samples in self.samples.items():
             if samples.long:
                 found = samples.measurement(job, library)
-                if found.least > 0:
+                if min(found.least, found.median) > 0:
                     yield found
                 else:
                     self.failures[job, library] = "the machine was too busy to tell"

@@ -23,35 +23,34 @@ Run = Callable[[int], Any]
 
 
 def prepare(library: Any, task: str, shape: Any, dtype: str) -> Run:
-    """The job as a function of how often it is repeated: epochs, or predictions."""
-    from .shapes import BULK_ROWS
+    """The job as a function of how often it is repeated: epochs, or calls."""
+    from .peers import METHODS
 
+    prepared = getattr(library, METHODS[task])(shape, dtype)
     if task == "train":
-        return library.training(shape, dtype)
-    predict = library.prediction(shape, dtype)
-    X, _ = shape.data(dtype, 1 if task == "row" else BULK_ROWS)
+        return prepared
 
     def repeat(times: int) -> None:
         for _ in range(times):
-            predict(X)
+            prepared()
 
     return repeat
 
 
 def seconds(run: Run, times: int) -> tuple[float, float]:
-    """By the clock, and of the processors."""
+    """By the clock, and of the processors: see WALL and CPU of ``timing``."""
     cpu, wall = time.process_time(), time.perf_counter()
     run(times)
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def calibrate(run: Run, budget: float) -> int:
-    """So many repetitions take about as many CPU seconds longer than one does."""
+def calibrate(run: Run, budget: float, clock: int) -> int:
+    """So many repetitions take about as many seconds longer than one does."""
     run(1)  # compiles what is compiled on first use
-    (_, one), times = seconds(run, 1), 1
+    one, times = seconds(run, 1)[clock], 1
     while True:
         times *= 2
-        _, more = seconds(run, times)
+        more = seconds(run, times)[clock]
         if more - one >= budget / 4:
             return max(3, 1 + math.ceil(budget * (times - 1) / (more - one)))
 
@@ -73,7 +72,7 @@ class Worker:
         self.run = prepare(self.library, request["task"], shape, request["dtype"])
         repetitions = request["repetitions"]
         if repetitions is None:
-            repetitions = calibrate(self.run, request["budget"])
+            repetitions = calibrate(self.run, request["budget"], request["clock"])
         else:
             self.run(1)
         return {"repetitions": repetitions}
