@@ -34,12 +34,14 @@ nnf_batch_weight(const struct nnf_batch *batch, struct nnf_crew *crew, double *w
     return counts;
 }
 
-/* Samples of n that the workers take through a layer between two polls: equal parts,
- * because few samples left are slow. */
+/* Samples of n that the workers take through the passes at once, which poll between
+ * some units and others: as many as can be loaded until a poll, and as leave it some
+ * units. In equal parts, because few samples left are slow. */
 static size_t
 samples_at_once(const struct nnf_plan *plan, size_t n, size_t n_workers)
 {
-    double samples = plan->kernels->poll_work / plan->largest_layer * (double)n_workers;
+    double each = (double)plan->widest * NNF_FETCH_WORK; /* no fewer than the lanes */
+    double samples = plan->kernels->poll_work / each * (double)n_workers;
     size_t least = plan->kernels->lanes * n_workers;
 
     if (samples < (double)n) {
@@ -68,12 +70,19 @@ inputs_of(const struct nnf_plan *plan, const struct nnf_data *data)
                         : (double)plan->net->widths[0];
 }
 
+/* What a sample's inputs take, for each unit of the first layer. */
+static double
+input_products_of(const struct nnf_plan *plan, const struct nnf_data *data)
+{
+    return inputs_of(plan, data) * (plan->sparse ? NNF_SCATTERED_WORK : 1);
+}
+
 /* What a layer's product takes a sample. */
 static double
 products_of(const struct nnf_plan *plan, const struct nnf_data *data, size_t l)
 {
     const struct nnf_layer *layer = &plan->layers[l];
-    double in = l == 0 ? inputs_of(plan, data) : (double)layer->in;
+    double in = l == 0 ? input_products_of(plan, data) : (double)layer->in;
 
     return in * (double)layer->out;
 }
@@ -196,7 +205,8 @@ static bool
 run_sparse_gradient(struct gradient_task *task)
 {
     const struct nnf_layer *layer = &task->plan->layers[0];
-    double inputs = inputs_of(task->plan, task->tile->rows.data) * (double)task->n;
+    const struct nnf_data *data = task->tile->rows.data;
+    double inputs = input_products_of(task->plan, data) * (double)task->n;
     double work = (inputs + (double)layer->in) * (double)layer->out;
 
     return nnf_crew_run(task->crew, nnf_crew_workers(task->crew, work),

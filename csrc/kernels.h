@@ -62,13 +62,6 @@ struct nnf_entries {
     const void *values;
 };
 
-/* Whether, and how, a layer's forward pass copies W: `block` units at a time, a
- * multiple of the lanes, into packed (block × d); 0: it does not. */
-struct nnf_packing {
-    size_t block;
-    void *packed;
-};
-
 /* A layer's delta as its weight gradient reads it. */
 struct nnf_delta {
     const void *by_unit; /* tile, h × stride */
@@ -98,13 +91,15 @@ struct nnf_kernels {
     /* The first n samples of a tile with d units into a row-major matrix; any n. */
     void (*store_rows)(size_t n, size_t d, const void *tile, size_t stride, void *rows);
 
-    /* output (h × n) := Wᵀ input + b, then the activation; slope may be null.
-     * W is d × h in C order. */
-    void (*dense_forward)(size_t d, size_t h, size_t n, const void *weights,
-                          const void *biases, const void *input, void *output,
-                          size_t stride,
+    /* output (units × n) := Wᵀ input + b, then the activation; slope may be null. W is
+     * d × h in C order, of which the first `units` columns count. They are copied where
+     * packed, d × units rounded up to the lanes, is not null: it pays from millions of
+     * weights on. */
+    void (*dense_forward)(size_t d, size_t h, size_t units, size_t n,
+                          const void *weights, const void *biases, const void *input,
+                          void *output, size_t stride,
                           const struct nnf_activation_kernels *activation, void *slope,
-                          const struct nnf_packing *packing);
+                          void *packed);
     /* delta_in (d × n) := W delta_out times the derivative of the layer below,
      * taken from `input`, its output; where input is null, from delta_in itself,
      * which then holds the slope. */

@@ -18,18 +18,15 @@ add_ones(const struct nnf_plan *plan, const struct nnf_span *span, size_t d, voi
     plan->kernels->load_weights(span->n, NULL, NULL, nnf_span_part(plan, span, ones));
 }
 
-/* Count one layer's product over the span; that of sparse inputs counts itself. */
+/* Count the span's products for so many units. */
 static bool
-goes_on(const struct nnf_plan *plan, const struct nnf_span *span,
-        const struct nnf_layer *layer)
+goes_on(const struct nnf_span *span, size_t d, size_t units)
 {
-    bool sparse = layer->weights == 0 && plan->sparse;
-    double n = (double)span->n, h = (double)layer->out;
-    double d = sparse ? 0 : (double)layer->in;
+    double n = (double)span->n;
 
-    return !nnf_crew_stopped(span->crew, span->worker,
-                             d * h * (n + NNF_FETCH_WORK) +
-                                 n * h * NNF_ACTIVATION_WORK);
+    return !nnf_crew_stopped(
+        span->crew, span->worker,
+        ((double)d * (n + NNF_FETCH_WORK) + n * NNF_ACTIVATION_WORK) * (double)units);
 }
 
 bool
@@ -77,20 +74,35 @@ forward_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
               const void *parameters, const struct nnf_span *span, void *input,
               void *slope)
 {
-    size_t size = plan->kernels->real_size;
-    struct nnf_packing packing = {.packed = span->room};
+    const struct nnf_kernels *kernels = plan->kernels;
+    const struct nnf_activation_kernels *activation = layer->activation;
+    bool packs = layer->block > 0 && span->n >= PACK_SAMPLES;
+    size_t size = kernels->real_size, at_once = packs ? layer->block : layer->units;
+    bool is_apart = layer->whole && at_once < layer->out;
+    void *output = nnf_span_part(plan, span, layer->output);
 
-    if (input == NULL) {
-        return nnf_sparse_forward(plan, parameters, span, slope);
+    if (is_apart) {
+        activation = &kernels->activations[NNF_IDENTITY];
     }
-    if (span->n >= PACK_SAMPLES) {
-        packing.block = layer->block;
+    for (size_t first = 0, units; first < layer->out; first += units) {
+        size_t skip = first * plan->stride;
+
+        units = min_size(at_once, layer->out - first);
+        kernels->dense_forward(
+            layer->in, layer->out, units, span->n,
+            at_const(parameters, layer->weights + first, size),
+            at_const(parameters, layer->biases + first, size),
+            nnf_span_part(plan, span, input), at(output, skip, size), plan->stride,
+            activation,
+            slope == NULL ? NULL : at(nnf_span_part(plan, span, slope), skip, size),
+            packs ? span->room : NULL);
+        if (!goes_on(span, layer->in, units)) {
+            return false;
+        }
     }
-    plan->kernels->dense_forward(
-        layer->in, layer->out, span->n, at_const(parameters, layer->weights, size),
-        at_const(parameters, layer->biases, size), nnf_span_part(plan, span, input),
-        nnf_span_part(plan, span, layer->output), plan->stride, layer->activation,
-        nnf_span_part(plan, span, slope), &packing);
+    if (is_apart) {
+        layer->activation->forward(layer->out, span->n, output, plan->stride);
+    }
     return true;
 }
 
@@ -116,8 +128,11 @@ nnf_pass_forward(const struct nnf_plan *plan, const void *parameters,
     for (size_t l = 0; l < plan->net->n_layers; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
 
-        if (!forward_layer(plan, layer, parameters, span, input,
-                           dropout == NULL ? NULL : layer->slope)) {
+        void *slope = dropout == NULL ? NULL : layer->slope;
+
+        if (!(input == NULL
+                  ? nnf_sparse_forward(plan, parameters, span, slope)
+                  : forward_layer(plan, layer, parameters, span, input, slope))) {
             return false;
         }
         if (dropout != NULL && layer->dropout > 0) {
@@ -125,9 +140,6 @@ nnf_pass_forward(const struct nnf_plan *plan, const void *parameters,
         }
         if (dropout != NULL && l + 1 < plan->net->n_layers) {
             add_ones(plan, span, layer->out, layer->output);
-        }
-        if (!goes_on(plan, span, layer)) {
-            return false;
         }
         input = layer->output;
     }
@@ -165,7 +177,9 @@ delta_of(const struct nnf_plan *plan, const struct nnf_layer *layer, size_t firs
 
     return (struct nnf_delta){
         .by_unit = at(layer->delta, first, size),
-        .by_sample = at(layer->turned, first * plan->kernels->lanes, size),
+        .by_sample = layer->vectors == 0
+                         ? NULL
+                         : at(layer->turned, first * plan->kernels->lanes, size),
         .vectors = layer->vectors,
     };
 }
@@ -180,17 +194,30 @@ turn_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
     plan->kernels->turn_delta(layer->out, span->n, &delta, plan->stride);
 }
 
-static void
+static bool
 backward_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
                const void *parameters, const struct nnf_layer *below,
                const struct nnf_span *span)
 {
-    plan->kernels->dense_backward(
-        layer->in, layer->out, span->n,
-        at_const(parameters, layer->weights, plan->kernels->real_size),
-        nnf_span_part(plan, span, layer->delta),
-        below->slope == NULL ? nnf_span_part(plan, span, below->output) : NULL,
-        nnf_span_part(plan, span, below->delta), plan->stride, below->activation);
+    size_t size = plan->kernels->real_size;
+    void *output = nnf_span_part(plan, span, below->output);
+    void *delta = nnf_span_part(plan, span, below->delta);
+
+    for (size_t first = 0, units; first < layer->in; first += units) {
+        size_t skip = first * plan->stride;
+
+        units = min_size(below->deltas, layer->in - first);
+        plan->kernels->dense_backward(
+            units, layer->out, span->n,
+            at_const(parameters, layer->weights + first * layer->out, size),
+            nnf_span_part(plan, span, layer->delta),
+            below->slope == NULL ? at(output, skip, size) : NULL, at(delta, skip, size),
+            plan->stride, below->activation);
+        if (!goes_on(span, layer->out, units)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool
@@ -202,11 +229,12 @@ nnf_pass_backward(const struct nnf_plan *plan, const void *parameters,
     backward_output(plan, &plan->layers[last], span);
     turn_layer(plan, &plan->layers[last], span);
     for (size_t l = last; l > 0; l--) {
-        backward_layer(plan, &plan->layers[l], parameters, &plan->layers[l - 1], span);
-        turn_layer(plan, &plan->layers[l - 1], span);
-        if (!goes_on(plan, span, &plan->layers[l])) {
+        const struct nnf_layer *layer = &plan->layers[l], *below = layer - 1;
+
+        if (!backward_layer(plan, layer, parameters, below, span)) {
             return false;
         }
+        turn_layer(plan, below, span);
     }
     if (plan->sparse) {
         nnf_sparse_backward(plan, span);

@@ -24,6 +24,9 @@
 #define PACK_FROM ((size_t)2048 * 1024)
 #define PACKED_BYTES ((size_t)256 * 1024)
 
+/* More than any layer has. */
+#define MOST_UNITS ((size_t)1 << 30)
+
 static size_t
 spread(size_t stride, const struct nnf_kernels *kernels)
 {
@@ -84,6 +87,9 @@ begin(struct nnf_plan *plan, const struct nnf_net *net,
                               .sparse = sparse};
     choose_tile(plan, rows);
     plan->layers = arena_take(arena, net->n_layers, sizeof(struct nnf_layer));
+    for (size_t l = sparse; l <= net->n_layers; l++) {
+        plan->widest = max_size(plan->widest, net->widths[l]);
+    }
     for (size_t l = sparse; l < net->n_layers; l++) {
         double products = (double)net->widths[l] * (double)net->widths[l + 1];
 
@@ -95,13 +101,27 @@ begin(struct nnf_plan *plan, const struct nnf_net *net,
                                            kernels->real_size);
     }
     else {
-        size_t outputs = net->widths[net->n_layers]; /* which it may have to hold too */
+        /* A row's outputs come through it where an activation is of whole samples. */
+        size_t outputs = net->widths[net->n_layers];
 
         plan->tile.input =
             take_tile(plan, max_size(net->widths[0] + 1, outputs), arena);
     }
 }
 
+/* Units, of d products a sample each, that a tile is taken through between two polls:
+ * a multiple of the lanes. */
+static size_t
+units_at_once(const struct nnf_plan *plan, size_t d)
+{
+    double products = (double)d * (double)plan->tile_rows;
+    double units = plan->kernels->poll_work / products;
+
+    return round_up(units < (double)MOST_UNITS ? (size_t)units + 1 : MOST_UNITS,
+                    plan->kernels->lanes);
+}
+
+/* Units whose weights are copied at a time; 0: none are. */
 static size_t
 block_of(const struct nnf_plan *plan, const struct nnf_layer *layer)
 {
@@ -112,7 +132,7 @@ block_of(const struct nnf_plan *plan, const struct nnf_layer *layer)
         layer->in * layer->out * size < PACK_FROM) {
         return 0;
     }
-    return min_size(units, round_up(layer->out, lanes));
+    return min_size(min_size(units, layer->units), round_up(layer->out, lanes));
 }
 
 static struct nnf_layer
@@ -128,7 +148,11 @@ layer_of(struct nnf_plan *plan, size_t l, size_t *offset)
     };
 
     layer.biases = layer.weights + layer.in * layer.out;
+    layer.units = units_at_once(plan, layer.in);
     layer.block = block_of(plan, &layer);
+    if (l + 1 < net->n_layers) {
+        layer.deltas = units_at_once(plan, net->widths[l + 2]);
+    }
     plan->packed =
         max_size(plan->packed, layer.block * layer.in * plan->kernels->real_size);
     *offset = layer.biases + layer.out;

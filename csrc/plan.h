@@ -24,7 +24,9 @@ struct nnf_layer {
     void *slope; /* tile: derivative of the activation, where it must be kept; a
                     hidden layer's lies in delta, until the delta takes its place */
     double dropout;
-    size_t block; /* units whose weights are copied at a time; 0: none: see packing */
+    /* Units that a tile is taken through at once: their outputs; the same where their
+     * weights are copied, 0 where none are; and their deltas. */
+    size_t units, block, deltas;
 };
 
 /* Rows order[0..n) of the data; n from `first` on where order is null. */
@@ -71,6 +73,7 @@ struct nnf_plan {
     size_t tile_rows; /* samples in a full tile, a multiple of the lanes */
     size_t stride;
     double largest_layer; /* products per sample in the layer that has most */
+    size_t widest;        /* units of a layer, or inputs that are not sparse */
     struct nnf_layer *layers;
     struct nnf_tile tile;
     bool sparse; /* rows of CSR, which are read where they are: no tile holds inputs */

@@ -95,12 +95,15 @@ forward_row(const struct nnf_plan *plan, const struct nnf_layer *layer,
                          at_const(parameters, layer->weights, size),
                          at_const(parameters, layer->biases, size), layer->output);
     if (!layer->whole) {
-        layer->activation->forward(1, round_up(layer->out, kernels->lanes),
-                                   layer->output, plan->stride);
+        size_t whole = round_up(layer->out, kernels->lanes);
+
+        memset(at(layer->output, layer->out, size), 0, (whole - layer->out) * size);
+        layer->activation->forward(1, whole, layer->output, plan->stride);
     }
 }
 
-/* An activation of whole samples wants them on the lanes. */
+/* An activation of whole samples wants them on the lanes: by way of the tile of inputs,
+ * which has room for outputs too. */
 static void
 activate_whole(const struct nnf_plan *plan, const struct nnf_layer *layer,
                void *outputs)

@@ -8,9 +8,11 @@
 #include "crew.h"
 #include "plan.h"
 
-/* In multiply-adds: fetching a real from far away, and an activation. */
+/* In multiply-adds of a dense product: fetching a real from far away, an activation,
+ * and a multiply-add with weights that lie anywhere. */
 #define NNF_FETCH_WORK 16.0
 #define NNF_ACTIVATION_WORK 16.0
+#define NNF_SCATTERED_WORK 4.0
 
 /* Samples [first, first + n) of a tile, n a multiple of the lanes, and the worker of
  * the crew that takes them through a pass. */

@@ -27,16 +27,15 @@ sample_at(const struct nnf_plan *plan, size_t i)
     return at(plan->samples, i * plan->layers[0].out, plan->kernels->real_size);
 }
 
-/* A multiply-add with weights that lie anywhere takes as long as so many of a dense
- * product. */
-#define SCATTERED 4.0
-
-/* Count what one row's entries cost over h units. */
+/* Count what one row's entries, and moving its sums, cost over h units. */
 static bool
 goes_on(const struct nnf_span *span, size_t count, size_t h)
 {
+    double entries = (double)count, units = (double)h;
+
     return !nnf_crew_stopped(span->crew, span->worker,
-                             (double)count * (SCATTERED * (double)h + NNF_FETCH_WORK));
+                             entries * (NNF_SCATTERED_WORK * units + NNF_FETCH_WORK) +
+                                 units * NNF_FETCH_WORK);
 }
 
 bool

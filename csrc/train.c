@@ -14,13 +14,11 @@
 #include "batch.h"
 #include "loss.h"
 #include "optim.h"
-#include "rng.h"
+#include "order.h"
 #include "score.h"
 
-/* Beside the products: the start of a step, and drawing a row's place. */
+/* Beside the products: the start of a step. */
 #define STEP_NANOSECONDS 500.0
-#define SHUFFLE_NANOSECONDS 20.0
-#define SHUFFLE_AT_ONCE ((size_t)256 * 1024)
 
 /* What it takes to look at a number that is fetched from memory. */
 #define LOOK_NANOSECONDS 0.5
@@ -39,7 +37,7 @@ struct job {
     bool full;                 /* every batch is all rows */
     struct nnf_tile *resident; /* of a full batch that is small; else null */
     size_t batch_size;
-    size_t *order; /* of the rows; null: as they are */
+    struct nnf_order order;
     void *gradient;
     void *parameters, *moments, *best_parameters;
 };
@@ -77,8 +75,9 @@ plan_job(struct job *job, const struct nnf_net *net, const struct nnf_kernels *k
     if (stays_resident(job, training)) {
         job->resident = nnf_batch_plan_resident(&job->plan, n_rows, arena);
     }
+    job->order = (struct nnf_order){.n_rows = n_rows, .bits = training->shuffle};
     if (training->shuffle != NULL && (!job->full || training->advance_shuffle)) {
-        job->order = arena_take(arena, n_rows, sizeof(size_t));
+        job->order.rows = arena_take(arena, n_rows, sizeof(size_t));
     }
     if (training->validation != NULL) {
         nnf_scoring_plan(&job->scoring, &job->plan, arena);
@@ -118,7 +117,7 @@ step(struct job *job, size_t row, size_t n, struct epoch *epoch)
 {
     struct nnf_training *training = job->training;
     const struct nnf_rows all = {.data = job->data,
-                                 .order = job->full ? NULL : job->order};
+                                 .order = job->full ? NULL : job->order.rows};
     const struct nnf_batch batch = {
         .rows = nnf_rows_part(&all, row, n),
         .resident = job->resident,
@@ -152,47 +151,12 @@ step(struct job *job, size_t row, size_t n, struct epoch *epoch)
 
 /* One epoch. */
 
-/* Have the source of orders for the core alone. False: stopped. */
-static bool
-hold_source(struct job *job)
-{
-    const struct nnf_bits *bits = job->training->shuffle;
-    bool is_held;
-
-    if (bits->hold == NULL || *bits->held) {
-        return true;
-    }
-    nnf_crew_leave(&job->crew);
-    is_held = bits->hold(bits->context) == 0;
-    nnf_crew_return(&job->crew);
-    return is_held;
-}
-
-/* Draw the epoch's order, a part at a time. */
-static bool
-shuffle(struct job *job)
-{
-    for (size_t left = job->data->n_rows; left > 1;) {
-        size_t part = min_size(left, SHUFFLE_AT_ONCE);
-
-        if (!hold_source(job)) {
-            return false;
-        }
-        nnf_shuffle(job->training->shuffle, job->order, left, left - part);
-        left -= part;
-        if (!goes_on(job, part, SHUFFLE_NANOSECONDS)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool
 run_batches(struct job *job, struct epoch *epoch)
 {
     size_t n_rows = job->data->n_rows;
 
-    if (job->order != NULL && !shuffle(job)) {
+    if (!nnf_order_shuffle(&job->order, &job->crew)) {
         return false;
     }
     for (size_t row = 0; row < n_rows; row += job->batch_size) {
@@ -278,15 +242,15 @@ static bool
 report_epoch(struct job *job, enum nnf_event event)
 {
     const struct nnf_training *training = job->training;
-    bool goes_on;
+    bool more;
 
     if (training->on_epoch == NULL) {
         return true;
     }
     nnf_crew_leave(&job->crew);
-    goes_on = training->on_epoch(training->on_epoch_context, training, event) == 0;
+    more = training->on_epoch(training->on_epoch_context, training, event) == 0;
     nnf_crew_return(&job->crew);
-    return goes_on;
+    return more;
 }
 
 /* False when the fit has ended. */
@@ -296,7 +260,7 @@ run_epoch(struct job *job)
     struct nnf_training *training = job->training;
     struct epoch epoch = {0};
     enum nnf_event event;
-    bool goes_on;
+    bool more;
 
     training->stop = NNF_STOP_ASKED;
     if (!run_batches(job, &epoch)) {
@@ -311,33 +275,15 @@ run_epoch(struct job *job)
     training->n_seen += job->data->n_rows;
     training->loss = epoch.loss / (double)epoch.rows;
     training->stop = NNF_STOP_MAX_EPOCHS;
-    goes_on = finish_epoch(job, &event);
+    more = finish_epoch(job, &event);
     if (!report_epoch(job, event)) {
         training->stop = NNF_STOP_ASKED;
         return false;
     }
-    return goes_on;
+    return more;
 }
 
 /* The fit. */
-
-/* The rows in their own order. False: stopped. */
-static bool
-number_rows(struct job *job)
-{
-    size_t n_rows = job->order == NULL ? 0 : job->data->n_rows;
-
-    for (size_t first = 0, last; first < n_rows; first = last) {
-        last = min_size(n_rows, first + SHUFFLE_AT_ONCE);
-        for (size_t i = first; i < last; i++) {
-            job->order[i] = i;
-        }
-        if (!goes_on(job, last - first, LOOK_NANOSECONDS)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* Everything that is done once, before the first epoch. False: stopped. */
 static bool
@@ -346,7 +292,7 @@ begin_job(struct job *job)
     const struct nnf_training *training = job->training;
     const struct nnf_rows all = {.data = job->data, .n = job->data->n_rows};
 
-    if (!number_rows(job)) {
+    if (!nnf_order_begin(&job->order, &job->crew)) {
         return false;
     }
     if (training->validation != NULL) {

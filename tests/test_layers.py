@@ -17,7 +17,7 @@ LAYERS = """
     py/core py/rows
     py/arrays py/fields
     evaluate predict train
-    optim score
+    optim order score
     batch
     pass
     sparse

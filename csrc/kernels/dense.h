@@ -2,7 +2,7 @@
  *
  * The passes of a dense layer. Samples lie on the lanes; W (d × h) and its gradient are
  * in θ's order and are used where they are; only of a W that is too large for the
- * caches the forward pass makes itself copies, a block of units at a time.
+ * caches the forward pass makes itself copies, some units at a time.
  *
  *     forward   output (h × n)   = activation(Wᵀ input + b)
  *     backward  delta_in (d × n) = (W delta_out) · slope of the layer below
@@ -14,13 +14,13 @@
 #include "blocks.h"
 #include "gemm.h"
 
-/* Columns [first, first + block) of W (k × m) as column blocks, [block /
- * LANES][k][LANES]. The lanes beyond m are never read. */
+/* The m columns of W (k × m and more) as column blocks, [m / LANES][k][LANES]. The
+ * lanes beyond m are never read. */
 static void
-pack_units(const struct gemm *g, size_t first, size_t block, real *packed)
+pack_units(const struct gemm *g, real *packed)
 {
-    size_t whole = block / LANES * LANES;
-    const real *w = g->a + first;
+    size_t whole = g->m / LANES * LANES;
+    const real *w = g->a;
 
     for (size_t p = 0; p < g->k; p++, w += g->a_step) {
         real *to = packed + p * LANES;
@@ -28,32 +28,29 @@ pack_units(const struct gemm *g, size_t first, size_t block, real *packed)
         for (size_t v = 0; v < whole; v += LANES, to += g->k * LANES) {
             store(to, load_u(w + v));
         }
-        if (whole < block) {
-            store(to, load_up_to(w + whole, block - whole));
+        if (whole < g->m) {
+            store(to, load_up_to(w + whole, g->m - whole));
         }
     }
 }
 
-/* C, with n columns, by blocks of so many of its rows. Where W is, each row of C reads
- * a column, far apart at every step; and would read it anew for each panel. */
+/* C, with n columns. Where W is, each row of C reads a column, far apart at every step;
+ * and would read it anew for each panel. */
 static void
-gemm_packed(const struct gemm *whole, size_t n, size_t block, real *packed)
+gemm_packed(const struct gemm *g, size_t n, real *packed)
 {
-    struct gemm g = *whole;
+    struct gemm block = *g;
 
-    g.a_step = LANES;
-    for (size_t first = 0, left; first < whole->m; first += block) {
-        left = whole->m - first < block ? whole->m - first : block;
-        pack_units(whole, first, left, packed);
-        for (size_t j = 0, nv; j < n; j += nv * LANES) {
-            nv = gemm_panel(left, (n - j) / LANES);
-            for (size_t v = 0; v < left; v += LANES) {
-                g.m = left - v < LANES ? left - v : LANES;
-                g.a = packed + v * g.k;
-                g.bias = whole->bias + first + v;
-                g.c = whole->c + (first + v) * g.c_stride;
-                gemm_columns(&g, j, nv);
-            }
+    pack_units(g, packed);
+    block.a_step = LANES;
+    for (size_t j = 0, nv; j < n; j += nv * LANES) {
+        nv = gemm_panel(g->m, (n - j) / LANES);
+        for (size_t first = 0; first < g->m; first += LANES) {
+            block.m = g->m - first < LANES ? g->m - first : LANES;
+            block.a = packed + first * g->k;
+            block.bias = g->bias + first;
+            block.c = g->c + first * g->c_stride;
+            gemm_columns(&block, j, nv);
         }
     }
 }
@@ -71,14 +68,14 @@ activate(const struct nnf_activation_kernels *activation, size_t d, size_t n, re
 }
 
 static void
-dense_forward(size_t d, size_t h, size_t n, const void *weights, const void *biases,
-              const void *input, void *output, size_t stride,
+dense_forward(size_t d, size_t h, size_t units, size_t n, const void *weights,
+              const void *biases, const void *input, void *output, size_t stride,
               const struct nnf_activation_kernels *activation, void *slope,
-              const struct nnf_packing *packing)
+              void *packed)
 {
     bool at_once = activation->forward == relu_forward && slope == NULL;
     const struct gemm g = {
-        .m = h,
+        .m = units,
         .k = d,
         .a = weights,
         .a_row = 1,
@@ -92,17 +89,17 @@ dense_forward(size_t d, size_t h, size_t n, const void *weights, const void *bia
         .end = at_once ? GEMM_RELU : GEMM_STORE,
     };
 
-    if (packing->block > 0) {
-        gemm_packed(&g, n, packing->block, packing->packed);
+    if (packed != NULL) {
+        gemm_packed(&g, n, packed);
         if (!at_once) {
-            activate(activation, h, n, output, slope, stride);
+            activate(activation, units, n, output, slope, stride);
         }
         return;
     }
     for (size_t j = 0, next; j < n; j = next) {
         next = gemm_strip(&g, j, n);
         if (!at_once) {
-            activate(activation, h, next - j, (real *)output + j,
+            activate(activation, units, next - j, (real *)output + j,
                      slope == NULL ? NULL : (real *)slope + j, stride);
         }
     }

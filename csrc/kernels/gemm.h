@@ -120,9 +120,10 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
         a += a_step;
         b += b_stride;
     }
-    /* Each end is written out, for in a loop common to all the compiler would keep the
-     * sums in memory; and hides where the next row is, for the compiler would compute
-     * the addresses of all of them ahead of the branches, and run out of registers. */
+    /* The statement for each sum *s, which belongs at p of the rows. Each end is
+     * written out, for in a loop common to all the compiler would keep the sums in
+     * memory; and hides where the next row is, for the compiler would compute the
+     * addresses of all of them ahead of the branches, and run out of registers. */
 #define EACH_SUM(rows, statement)                                                      \
     {                                                                                  \
         real *row = (real *)(rows);                                                    \

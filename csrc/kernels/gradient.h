@@ -38,7 +38,9 @@ dot_tile(const int rows, const int columns, size_t n, const real *x, const real 
 
             UNROLL
             for (int s = 0; s < columns; s++) {
-                sum[r * columns + s] += left * load(y + (size_t)s * stride + j);
+                vec *to = &sum[r * columns + s];
+
+                *to = vec_multiply_add(left, load(y + (size_t)s * stride + j), *to);
             }
         }
     }

@@ -26,6 +26,9 @@
 #define TABLE NAME(NNF_ISA, float)
 #endif
 
+/* Of a lane, very roughly, where weights and samples come from the caches. */
+#define PRODUCTS_PER_NANOSECOND 1.33
+
 #define ACTIVATION(f)                                                                  \
     {                                                                                  \
         f##_forward, f##_forward_slope, f##_backward                                   \
@@ -46,8 +49,8 @@ const struct nnf_kernels TABLE = {
 #endif
     .real_size = sizeof(real),
     .lanes = LANES,
-    /* A few products per lane and nanosecond, for some 30 ms. */
-    .poll_work = 4e7 * LANES, /* NOLINT(bugprone-integer-division): exact */
+    .poll_work = NNF_POLL_NANOSECONDS * PRODUCTS_PER_NANOSECOND *
+                 LANES, /* NOLINT(bugprone-integer-division): exact */
 
     .load_rows = load_rows,
     .load_labels = load_labels,

@@ -131,9 +131,29 @@ store_rows(size_t n, size_t d, const void *tile, size_t stride, void *rows)
     const real *from = tile;
     real *to = rows;
 
-    for (size_t j = 0; j < n; j++) {
-        for (size_t c = 0; c < d; c++) {
-            to[j * d + c] = from[c * stride + j];
+    if (d <= LANES / 4) {
+        for (size_t j = 0; j < n; j++) {
+            for (size_t c = 0; c < d; c++) {
+                to[j * d + c] = from[c * stride + j];
+            }
+        }
+        return;
+    }
+    for (size_t j = 0; j < n; j += LANES) {
+        size_t samples = n - j < LANES ? n - j : LANES;
+
+        for (size_t c = 0; c < d; c += LANES) {
+            size_t units = d - c < LANES ? d - c : LANES;
+            vec block[LANES];
+
+            UNROLL
+            for (size_t i = 0; i < LANES; i++) {
+                block[i] = i < units ? load(from + (c + i) * stride + j) : splat(0);
+            }
+            transpose_block(block);
+            for (size_t i = 0; i < samples; i++) {
+                store_up_to(to + (j + i) * d + c, block[i], units);
+            }
         }
     }
 }

@@ -133,6 +133,21 @@ typedef __m128 native;
 #define LOAD_FIRST(p, n) (vec) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
 #define STORE_FIRST(p, x, n)                                                           \
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), (native)(x))
+#elif defined(__AVX2__)
+ALWAYS_INLINE __m256i
+first_lanes(size_t n)
+{
+    static const real_int mask[2 * LANES] = {[0 ... LANES - 1] = -1};
+
+    return _mm256_loadu_si256((const __m256i *)(mask + LANES - n));
+}
+
+#define LOAD_FIRST(p, n) NATIVE(maskload, p, first_lanes(n))
+#ifdef NNF_DOUBLE
+#define STORE_FIRST(p, x, n) _mm256_maskstore_pd(p, first_lanes(n), (native)(x))
+#else
+#define STORE_FIRST(p, x, n) _mm256_maskstore_ps(p, first_lanes(n), (native)(x))
+#endif
 #endif
 
 /* The first n reals at p, zeros after them; all lanes when n is that many or more. */
@@ -145,11 +160,12 @@ load_up_to(const real *p, size_t n)
         return load_u(p);
     }
 #ifdef LOAD_FIRST
-    return LOAD_FIRST(p, n);
-#endif
+    x = LOAD_FIRST(p, n);
+#else
     for (size_t i = 0; i < n; i++) {
         x[i] = p[i];
     }
+#endif
     return x;
 }
 
@@ -162,11 +178,11 @@ store_up_to(real *p, vec x, size_t n)
     }
 #ifdef STORE_FIRST
     STORE_FIRST(p, x, n);
-    return;
-#endif
+#else
     for (size_t i = 0; i < n; i++) {
         p[i] = x[i];
     }
+#endif
 }
 
 /* The smaller and the larger; a NaN in b passes through. */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "order.h"
+
+#include "rng.h"
+
+/* Drawing a row's place, and writing down a number. */
+#define DRAW_NANOSECONDS 20.0
+#define WRITE_NANOSECONDS 0.5
+#define ROWS_AT_ONCE ((size_t)256 * 1024)
+
+/* Count what was done to some rows. False: stopped. */
+static bool
+goes_on(struct nnf_crew *crew, size_t rows, double nanoseconds)
+{
+    return !nnf_crew_stopped(crew, 0, nnf_crew_time(crew, nanoseconds) * (double)rows);
+}
+
+bool
+nnf_order_begin(const struct nnf_order *order, struct nnf_crew *crew)
+{
+    for (size_t first = 0, last; order->rows != NULL && first < order->n_rows;
+         first = last) {
+        last = min_size(order->n_rows, first + ROWS_AT_ONCE);
+        for (size_t i = first; i < last; i++) {
+            order->rows[i] = i;
+        }
+        if (!goes_on(crew, last - first, WRITE_NANOSECONDS)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Have the source of random bits for the core alone. False: stopped. */
+static bool
+hold_source(const struct nnf_bits *bits, struct nnf_crew *crew)
+{
+    bool is_held;
+
+    if (bits->hold == NULL || *bits->held) {
+        return true;
+    }
+    nnf_crew_leave(crew);
+    is_held = bits->hold(bits->context) == 0;
+    nnf_crew_return(crew);
+    return is_held;
+}
+
+bool
+nnf_order_shuffle(const struct nnf_order *order, struct nnf_crew *crew)
+{
+    for (size_t left = order->rows == NULL ? 0 : order->n_rows; left > 1;) {
+        size_t part = min_size(left, ROWS_AT_ONCE);
+
+        if (!hold_source(order->bits, crew)) {
+            return false;
+        }
+        nnf_shuffle(order->bits, order->rows, left, left - part);
+        left -= part;
+        if (!goes_on(crew, part, DRAW_NANOSECONDS)) {
+            return false;
+        }
+    }
+    return true;
+}
