@@ -58,6 +58,11 @@ def every_epoch(epochs: int) -> dict[str, Any]:
     return {"max_iter": epochs, "tol": 0.0, "n_iter_no_change": epochs}
 
 
+def rises(curve: Sequence[float], rounding: float = 0.0) -> int:
+    """Epochs whose loss is above that of the epoch before."""
+    return int(np.sum(np.diff(curve) > rounding))
+
+
 class Loop(BaseEstimator):
     """A NumPy loop of ``numpy_loops`` as a scikit-learn estimator."""
 

@@ -85,11 +85,6 @@ def largest_error(model: Any) -> float:
     return float(np.abs(outputs(model) - Y).max())
 
 
-def rises(model: Any, rounding: float = 0.0) -> int:
-    """Epochs whose loss is above that of the epoch before."""
-    return int(np.sum(np.diff(model.loss_curve_) > rounding))
-
-
 def activation_rows() -> list[tuple[str, str, float, float, int]]:
     """Every activation in the hidden layer: start, final loss, largest error, rises."""
     rows = []
@@ -99,7 +94,7 @@ def activation_rows() -> list[tuple[str, str, float, float, int]]:
         options = settings(FAMILY_RATE, FAMILY_HIDDEN) | wider
         options |= {"activation": activation, "output_activation": "logistic"}
         model = nnfast.MLPRegressor(**options).fit(X, Y)
-        errors = largest_error(model), rises(model, ROUNDING)
+        errors = largest_error(model), compare.rises(model.loss_curve_, ROUNDING)
         rows.append((activation, start, model.loss_, *errors))
     return rows
 
@@ -113,7 +108,7 @@ def cost_rows() -> list[tuple[str, str, str, float, float, int]]:
         if output == "logistic" and estimator == "MLPRegressor":
             options["output_activation"] = output
         model = getattr(nnfast, estimator)(**options).fit(X, Y)
-        errors = largest_error(model), rises(model, ROUNDING)
+        errors = largest_error(model), compare.rises(model.loss_curve_, ROUNDING)
         rows.append((loss, estimator, output, rate, *errors))
     return rows
 
@@ -124,7 +119,7 @@ def figures(quick: bool = False) -> dict[str, Any]:
     model = trained()
     facts = {
         "n_losses": len(model.loss_curve_),
-        "rises": rises(model),
+        "rises": compare.rises(model.loss_curve_),
         "loss": model.loss_,
         "predictions": outputs(model).tolist(),
         "largest_error": largest_error(model),

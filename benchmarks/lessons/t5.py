@@ -93,23 +93,33 @@ def loss_difference(models: dict[str, Any]) -> float:
     return float(np.max(np.abs(ours / theirs - 1)))
 
 
-def digits(progress: Progress) -> tuple[Table, dict[str, float]]:
-    """Speed on 64-100-10 with batches of 200, Adam."""
+def digits_data() -> tuple[np.ndarray, np.ndarray]:
     X, y = load_digits(return_X_y=True)
-    options = {
+    return X / 16, y
+
+
+def digits_settings() -> dict[str, Any]:
+    """64-100-10 with batches of 200, Adam."""
+    return {
         "hidden_layer_sizes": (100,),
         "batch_size": 200,
         "random_state": compare.SEED,
         **compare.every_epoch(DIGITS_EPOCHS),
     }
+
+
+def digits(progress: Progress) -> tuple[Table, dict[str, float]]:
+    """Speed on the digits."""
+    X, y = digits_data()
+    options = digits_settings()
     peer = MLPClassifier(**options)
     rows = [
         compare.Peer(compare.SKLEARN, peer),
         compare.Peer(compare.SKLEARN32, peer, dtype=np.float32),
         *compare.in_both_types(nnfast.MLPClassifier(**options, n_jobs=1)),
     ]
-    seconds, models = compare.fit_in_turns(rows, X / 16, y, progress)
-    accuracies = {name: model.score(X / 16, y) for name, model in models.items()}
+    seconds, models = compare.fit_in_turns(rows, X, y, progress)
+    accuracies = {name: model.score(X, y) for name, model in models.items()}
     losses = {name: model.loss_ for name, model in models.items()}
     table = compare.comparison(
         f"Digits, 1797 rows, 64-100-10, batch 200, Adam, {DIGITS_EPOCHS} epochs",
