@@ -7,24 +7,11 @@
 #include "nnfast.h"
 
 #include "check.h"
+#include "take.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void *
-take(size_t size)
-{
-    size_t whole = (size + NNF_ALIGNMENT - 1) / NNF_ALIGNMENT * NNF_ALIGNMENT;
-    void *block = size == 0 ? NULL : aligned_alloc(NNF_ALIGNMENT, whole);
-
-    if (block == NULL) {
-        printf("out of memory\n");
-        exit(2);
-    }
-    memset(block, 0, whole);
-    return block;
-}
 
 /* Counts its calls and says stop at the last that is wanted. */
 struct counter {
@@ -68,11 +55,11 @@ is_stopped(const struct nnf_kernels *kernels, struct nnf_training training, size
         .activations = (const enum nnf_activation[]){NNF_IDENTITY},
         .loss = NNF_SQUARED_ERROR,
     };
-    float *zeros = take(rows * sizeof *zeros);
+    float *zeros = take(rows * sizeof *zeros, 0);
     float parameters[2] = {0}, moments[2] = {0};
     const struct nnf_data data = {
         .n_rows = rows, .inputs = zeros, .targets = zeros, .weights = weights};
-    void *workspace = take(nnf_train_workspace(&net, kernels, &training, &data));
+    void *workspace = take(nnf_train_workspace(&net, kernels, &training, &data), 0);
 
     nnf_train(&net, kernels, &training, &data, parameters, moments, NULL, workspace);
     free(workspace);
@@ -86,7 +73,7 @@ polls_come(const struct nnf_kernels *kernels)
 {
     struct counter counter = {.wanted = 3};
     struct nnf_training training = training_of(&counter);
-    float *none = take(64 * sizeof *none);
+    float *none = take(64 * sizeof *none, 0);
 
     check(is_stopped(kernels, training, 7, NULL), "poll comes with batches of one");
     counter.calls = 0;
@@ -111,10 +98,10 @@ polls_come_between_sparse_rows(const struct nnf_kernels *kernels)
         .loss = NNF_SQUARED_ERROR,
     };
     const size_t size = nnf_net_size(&net) * sizeof(float);
-    float *parameters = take(size), *moments = take(size);
-    float *targets = take(ROWS * WIDTH * sizeof *targets);
-    float *values = take(ENTRIES * sizeof *values);
-    int32_t *columns = take(ENTRIES * sizeof *columns);
+    float *parameters = take(size, 0), *moments = take(size, 0);
+    float *targets = take(ROWS * WIDTH * sizeof *targets, 0);
+    float *values = take(ENTRIES * sizeof *values, 0);
+    int32_t *columns = take(ENTRIES * sizeof *columns, 0);
     int64_t starts[ROWS + 1] = {0};
     struct counter counter = {.wanted = 3};
     struct nnf_training training = training_of(&counter);
@@ -126,7 +113,7 @@ polls_come_between_sparse_rows(const struct nnf_kernels *kernels)
         .n_stored = ENTRIES,
         .targets = targets,
     };
-    void *workspace = take(nnf_train_workspace(&net, kernels, &training, &data));
+    void *workspace = take(nnf_train_workspace(&net, kernels, &training, &data), 0);
 
     check(nnf_data_check(&net, &data) == NULL, "rows without entries are allowed");
     nnf_train(&net, kernels, &training, &data, parameters, moments, NULL, workspace);
@@ -190,9 +177,10 @@ step_of_a_large_network(const struct nnf_kernels *kernels, struct counter *count
         .loss = NNF_SQUARED_ERROR,
     };
     struct nnf_training training = training_of(counter);
-    float *parameters = take(SIZE * sizeof *parameters);
-    float *moments = take(SIZE * sizeof *moments);
-    float *inputs = take(IN * sizeof *inputs), *targets = take(OUT * sizeof *targets);
+    float *parameters = take(SIZE * sizeof *parameters, 0);
+    float *moments = take(SIZE * sizeof *moments, 0);
+    float *inputs = take(IN * sizeof *inputs, 0),
+          *targets = take(OUT * sizeof *targets, 0);
     const struct nnf_data data = {.n_rows = 1, .inputs = inputs, .targets = targets};
     void *workspace;
     size_t far;
@@ -204,7 +192,7 @@ step_of_a_large_network(const struct nnf_kernels *kernels, struct counter *count
         targets[i] = 1;
     }
     training.max_epochs = 1;
-    workspace = take(nnf_train_workspace(&net, kernels, &training, &data));
+    workspace = take(nnf_train_workspace(&net, kernels, &training, &data), 0);
     nnf_train(&net, kernels, &training, &data, parameters, moments, NULL, workspace);
     far = moved(parameters, SIZE);
     check(moved(moments, SIZE) == far, "moments are those of the parameters");
@@ -252,11 +240,11 @@ null_polls_are_not_called(const struct nnf_kernels *kernels)
         .loss = NNF_SQUARED_ERROR,
     };
     const struct nnf_poll no_function = {NULL, NULL};
-    float *parameters = take(nnf_net_size(&net) * sizeof *parameters);
-    float *inputs = take((size_t)WIDTH * ROWS * sizeof *inputs);
-    float *outputs = take(ROWS * sizeof *outputs);
+    float *parameters = take(nnf_net_size(&net) * sizeof *parameters, 0);
+    float *inputs = take((size_t)WIDTH * ROWS * sizeof *inputs, 0);
+    float *outputs = take(ROWS * sizeof *outputs, 0);
     const struct nnf_data data = {.n_rows = ROWS, .inputs = inputs};
-    void *workspace = take(nnf_predict_workspace(&net, kernels, &data, 1));
+    void *workspace = take(nnf_predict_workspace(&net, kernels, &data, 1), 0);
 
     check(nnf_predict(&net, kernels, parameters, &data, outputs, 1, NULL, workspace),
           "no poll at all");

@@ -7,6 +7,7 @@
 #include "nnfast.h"
 
 #include "check.h"
+#include "take.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -50,26 +51,11 @@ static const struct network networks[] = {
 
 enum { N_NETWORKS = sizeof networks / sizeof networks[0] };
 
-/* Aligned, and all zero. */
-static void *
-take(size_t size)
-{
-    size_t whole = (size + NNF_ALIGNMENT - 1) / NNF_ALIGNMENT * NNF_ALIGNMENT;
-    void *block = aligned_alloc(NNF_ALIGNMENT, whole);
-
-    if (block == NULL) {
-        printf("out of memory\n");
-        exit(2);
-    }
-    memset(block, 0, whole);
-    return block;
-}
-
 /* The same numbers every time, uniform in [-scale, scale). */
 static float *
 draw(size_t n, float scale)
 {
-    float *numbers = take(n * sizeof *numbers);
+    float *numbers = take(n * sizeof *numbers, 0);
     uint64_t state = 1;
 
     for (size_t i = 0; i < n; i++) {
@@ -86,9 +72,9 @@ take_steps(const struct network *network, const struct nnf_kernels *kernels)
     const size_t n = network->n_rows, size = nnf_net_size(net);
     const size_t outputs = net->widths[net->n_layers];
     float *inputs = draw(n * net->widths[0], 1), *parameters = draw(size, 0.1f);
-    float *moments = take(nnf_solver_moments(NNF_ADAM) * size * sizeof *moments);
-    int64_t *labels = take(n * sizeof *labels);
-    float *targets = take(n * sizeof *targets);
+    float *moments = take(nnf_solver_moments(NNF_ADAM) * size * sizeof *moments, 0);
+    int64_t *labels = take(n * sizeof *labels, 0);
+    float *targets = take(n * sizeof *targets, 0);
     struct nnf_data data = {.n_rows = n, .inputs = inputs};
     struct nnf_training training = {
         .solver = NNF_ADAM,
@@ -115,7 +101,7 @@ take_steps(const struct network *network, const struct nnf_kernels *kernels)
         data.labels = labels;
     }
     nnf_training_begin(&training);
-    work = take(nnf_train_workspace(net, kernels, &training, &data));
+    work = take(nnf_train_workspace(net, kernels, &training, &data), 0);
     nnf_train(net, kernels, &training, &data, parameters, moments, NULL, work);
     check(training.n_updates == network->n_epochs * ((n - 1) / network->batch_size + 1),
           "every step was taken");

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "kernels.h" /* not of the API: for poll_work */
+#include "take.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -108,19 +109,6 @@ data_of(const struct call *call, size_t n_rows)
     return data;
 }
 
-static void *
-take(size_t size)
-{
-    size_t whole = (size + NNF_ALIGNMENT - 1) / NNF_ALIGNMENT * NNF_ALIGNMENT;
-    void *block = aligned_alloc(NNF_ALIGNMENT, whole);
-
-    if (block == NULL) {
-        printf("out of memory\n");
-        exit(2);
-    }
-    return memset(block, 0xff, whole);
-}
-
 static uint32_t
 next_uint32(void *state)
 {
@@ -195,7 +183,7 @@ train(const struct call *call, const struct nnf_net *net,
     asked.course = wanted == 0 ? course : NULL;
     nnf_training_begin(&training);
     check(nnf_training_check(net, &data, &training) == NULL, call->name);
-    work = take(nnf_train_workspace(net, kernels, &training, &data));
+    work = take(nnf_train_workspace(net, kernels, &training, &data), 0xff);
     nnf_train(net, kernels, &training, &data, theta, moments, best, work);
     free(work);
 
@@ -226,12 +214,12 @@ evaluate(const struct call *call, const struct nnf_net *net,
     bool done;
 
     if (gradient) {
-        work = take(nnf_gradient_workspace(net, kernels, &data, n_threads));
+        work = take(nnf_gradient_workspace(net, kernels, &data, n_threads), 0xff);
         done = nnf_gradient(net, kernels, theta, &data, 0.1, slope, &value, n_threads,
                             &poll, work);
     }
     else {
-        work = take(nnf_predict_workspace(net, kernels, &data, n_threads));
+        work = take(nnf_predict_workspace(net, kernels, &data, n_threads), 0xff);
         done = nnf_predict(net, kernels, theta, &data, outputs, n_threads, &poll, work);
     }
     free(work);

@@ -10,6 +10,8 @@
  */
 #include "nnfast.h"
 
+#include "check.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +19,13 @@
 
 enum { CASES = 150, MAX_LAYERS = 3, MAX_ROWS = 150, MAX_WIDTH = 70 };
 
-static size_t passed, failed;
-
 static void
-check(bool fact, const char *what, int number, const char *isa, enum nnf_real real)
+check_case(bool fact, const char *what, int number, const char *isa, enum nnf_real real)
 {
-    passed += fact;
-    failed += !fact;
+    check(fact, what);
     if (!fact) {
-        printf("FAILED: case %d, %s, %s: %s\n", number, isa,
-               real == NNF_FLOAT32 ? "float32" : "float64", what);
+        printf("  in case %d, %s, %s\n", number, isa,
+               real == NNF_FLOAT32 ? "float32" : "float64");
     }
 }
 
@@ -220,8 +219,8 @@ make_sparse(const struct sample *s, enum nnf_real real, struct nnf_data *data)
     data->row_starts = starts;
     data->columns = columns;
     data->n_stored = stored;
-    check(nnf_inputs_check(&s->net, data) == NULL, "a sparse X is allowed", s->number,
-          "any", real);
+    check_case(nnf_inputs_check(&s->net, data) == NULL, "a sparse X is allowed",
+               s->number, "any", real);
 }
 
 static struct nnf_data
@@ -305,13 +304,13 @@ trained(const struct sample *s, const struct nnf_kernels *kernels, enum nnf_real
     void *theta = numbers(real, n, 4, -0.5f, 0.5f);
 
     nnf_training_begin(&training);
-    check(nnf_training_check(&s->net, &data, &training) == NULL,
-          "the settings are allowed", s->number, nnf_kernels_isa(kernels), real);
+    check_case(nnf_training_check(&s->net, &data, &training) == NULL,
+               "the settings are allowed", s->number, nnf_kernels_isa(kernels), real);
     nnf_train(&s->net, kernels, &training, &data, theta, numbers(real, 2 * n, 0, 0, 0),
               numbers(real, n, 0, 0, 1),
               workspace(nnf_train_workspace(&s->net, kernels, &training, &data)));
-    check(training.n_updates > 0, "something was learnt from", s->number,
-          nnf_kernels_isa(kernels), real);
+    check_case(training.n_updates > 0, "something was learnt from", s->number,
+               nnf_kernels_isa(kernels), real);
     return theta;
 }
 
@@ -347,16 +346,16 @@ check_sample(const struct sample *s, const char *isa, enum nnf_real real)
     const void *base = gradient(s, nnf_kernels_find("base", real), real, false, 1);
     double tolerance = real == NNF_FLOAT32 ? 4e-6 : 8e-15;
 
-    check(difference(real, n, alone, base) < tolerance, "gradients agree", s->number,
-          isa, real);
-    check(memcmp(alone, gradient(s, kernels, real, s->sparse, 3), n * size) == 0,
-          "three threads: the same gradient", s->number, isa, real);
-    check(memcmp(outputs(s, kernels, real, 1), outputs(s, kernels, real, 3),
-                 s->n_rows * h * size) == 0,
-          "three threads: the same outputs", s->number, isa, real);
-    check(memcmp(trained(s, kernels, real, 1), trained(s, kernels, real, 3),
-                 n * size) == 0,
-          "three threads: the same training", s->number, isa, real);
+    check_case(difference(real, n, alone, base) < tolerance, "gradients agree",
+               s->number, isa, real);
+    check_case(memcmp(alone, gradient(s, kernels, real, s->sparse, 3), n * size) == 0,
+               "three threads: the same gradient", s->number, isa, real);
+    check_case(memcmp(outputs(s, kernels, real, 1), outputs(s, kernels, real, 3),
+                      s->n_rows * h * size) == 0,
+               "three threads: the same outputs", s->number, isa, real);
+    check_case(memcmp(trained(s, kernels, real, 1), trained(s, kernels, real, 3),
+                      n * size) == 0,
+               "three threads: the same training", s->number, isa, real);
 }
 
 int
@@ -378,6 +377,5 @@ main(void)
         }
         release();
     }
-    printf("%zu passed, %zu failed\n", passed, failed);
-    return passed == 0 || failed != 0;
+    return verdict();
 }

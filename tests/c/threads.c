@@ -10,6 +10,7 @@
 #include "nnfast.h"
 
 #include "check.h"
+#include "take.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -55,19 +56,6 @@ struct result {
 
 static struct result alone;
 
-static void *
-workspace(size_t bytes)
-{
-    void *block = aligned_alloc(NNF_ALIGNMENT, (bytes + NNF_ALIGNMENT - 1) /
-                                                   NNF_ALIGNMENT * NNF_ALIGNMENT);
-
-    if (bytes == 0 || block == NULL) {
-        printf("FAILED: no workspace of %zu bytes\n", bytes);
-        exit(1);
-    }
-    return block;
-}
-
 static int
 on_epoch(void *context, const struct nnf_training *training, enum nnf_event event)
 {
@@ -100,10 +88,10 @@ fit(size_t n_threads, struct result *result)
         result->theta[i] = (float)(i % 19) / 19 - 0.5f;
     }
     nnf_training_begin(&training);
-    work = workspace(nnf_train_workspace(&net, kernels, &training, &data));
+    work = take(nnf_train_workspace(&net, kernels, &training, &data), 0xff);
     nnf_train(&net, kernels, &training, &data, result->theta, velocity, NULL, work);
     free(work);
-    work = workspace(nnf_predict_workspace(&net, kernels, &data, n_threads));
+    work = take(nnf_predict_workspace(&net, kernels, &data, n_threads), 0xff);
     nnf_predict(&net, kernels, result->theta, &data, result->outputs, n_threads, NULL,
                 work);
     free(work);

@@ -9,6 +9,9 @@
  */
 #include "nnfast.h"
 
+#include "check.h"
+#include "take.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,36 +50,15 @@ struct bench {
     struct nnf_data data;
 };
 
-static size_t passed, failed;
-
+/* A fact about one of them. */
 static void
-check(const struct bench *b, bool fact, const char *what)
+check_bench(const struct bench *b, bool fact, const char *what)
 {
-    if (fact) {
-        passed++;
-        return;
+    check(fact, what);
+    if (!fact) {
+        printf("  of %s, %s, %s\n", b->task->name, nnf_kernels_isa(b->kernels),
+               b->real == NNF_FLOAT32 ? "float32" : "float64");
     }
-    failed++;
-    printf("FAILED: %s, %s, %s: %s\n", b->task->name, nnf_kernels_isa(b->kernels),
-           b->real == NNF_FLOAT32 ? "float32" : "float64", what);
-}
-
-/* Aligned memory of that many bytes, all ones: read before written, it is NaN. */
-static void *
-allocate(size_t bytes)
-{
-    void *memory = NULL;
-
-    if (bytes > 0) {
-        size_t whole = (bytes + NNF_ALIGNMENT - 1) / NNF_ALIGNMENT * NNF_ALIGNMENT;
-        memory = aligned_alloc(NNF_ALIGNMENT, whole);
-    }
-    if (memory == NULL) {
-        printf("FAILED: no workspace of %zu bytes\n", bytes);
-        exit(1);
-    }
-    memset(memory, 0xff, bytes);
-    return memory;
 }
 
 static double
@@ -120,8 +102,8 @@ bench_begin(struct bench *b)
     static int64_t labels[ROWS];
 
     b->size = b->real == NNF_FLOAT32 ? sizeof(float) : sizeof(double);
-    b->inputs = allocate(ROWS * INPUTS * b->size);
-    b->targets = allocate(ROWS * b->size);
+    b->inputs = take(ROWS * INPUTS * b->size, 0xff);
+    b->targets = take(ROWS * b->size, 0xff);
     draw(b, b->inputs, ROWS * INPUTS, 1, 1);
     for (size_t i = 0; i < ROWS; i++) {
         double x = get(b, b->inputs, INPUTS * i), y = get(b, b->inputs, INPUTS * i + 1);
@@ -147,13 +129,13 @@ static double
 objective(const struct bench *b, const void *theta, void *gradient)
 {
     const struct nnf_net *net = &b->task->net;
-    void *work = allocate(nnf_gradient_workspace(net, b->kernels, &b->data, 1));
+    void *work = take(nnf_gradient_workspace(net, b->kernels, &b->data, 1), 0xff);
     double value = NAN;
 
-    check(b,
-          nnf_gradient(net, b->kernels, theta, &b->data, 0.1, gradient, &value, 1, NULL,
-                       work),
-          "a gradient that nobody stops is computed");
+    check_bench(b,
+                nnf_gradient(net, b->kernels, theta, &b->data, 0.1, gradient, &value, 1,
+                             NULL, work),
+                "a gradient that nobody stops is computed");
     free(work);
     return value;
 }
@@ -169,7 +151,7 @@ check_gradient(const struct bench *b)
     struct bench exact = *b;
     double theta[MOST], slope[MOST], ignored[MOST], worst = 0;
     const double h = 1e-5, tolerance = b->real == NNF_FLOAT32 ? 2e-6 : 1e-8;
-    void *theta_b = allocate(n * b->size), *gradient = allocate(n * b->size);
+    void *theta_b = take(n * b->size, 0xff), *gradient = take(n * b->size, 0xff);
 
     exact.real = NNF_FLOAT64;
     exact.kernels = nnf_kernels_find(nnf_kernels_isa(b->kernels), NNF_FLOAT64);
@@ -190,7 +172,7 @@ check_gradient(const struct bench *b)
     for (size_t i = 0; i < n; i++) {
         worst = fmax(worst, fabs(get(b, gradient, i) - slope[i]));
     }
-    check(b, worst < tolerance, "the gradient is the objective's slope");
+    check_bench(b, worst < tolerance, "the gradient is the objective's slope");
     free(theta_b);
     free(gradient);
 }
@@ -213,14 +195,13 @@ train(const struct bench *b, void *theta, size_t max_epochs, size_t n_threads)
         .n_iter_no_change = INFINITY,
         .n_threads = n_threads,
     };
-    void *state = allocate(moments * n * b->size), *work;
+    void *state = take(moments * n * b->size, 0), *work;
 
-    memset(state, 0, moments * n * b->size);
     draw(b, theta, n, 3, 0.5);
     nnf_training_begin(&training);
-    check(b, nnf_training_check(net, &b->data, &training) == NULL,
-          "the settings act together");
-    work = allocate(nnf_train_workspace(net, b->kernels, &training, &b->data));
+    check_bench(b, nnf_training_check(net, &b->data, &training) == NULL,
+                "the settings act together");
+    work = take(nnf_train_workspace(net, b->kernels, &training, &b->data), 0xff);
     nnf_train(net, b->kernels, &training, &b->data, theta, state, NULL, work);
     free(state);
     free(work);
@@ -236,10 +217,11 @@ predict(const struct bench *b, const void *theta, size_t first, size_t n_rows,
         .n_rows = n_rows,
         .inputs = (const char *)b->inputs + first * INPUTS * b->size,
     };
-    void *work = allocate(nnf_predict_workspace(net, b->kernels, &data, n_threads));
+    void *work = take(nnf_predict_workspace(net, b->kernels, &data, n_threads), 0xff);
 
-    check(b, nnf_predict(net, b->kernels, theta, &data, outputs, n_threads, NULL, work),
-          "a prediction that nobody stops is made");
+    check_bench(
+        b, nnf_predict(net, b->kernels, theta, &data, outputs, n_threads, NULL, work),
+        "a prediction that nobody stops is made");
     free(work);
 }
 
@@ -249,21 +231,22 @@ check_training(const struct bench *b)
     const struct nnf_net *net = &b->task->net;
     const size_t n = nnf_net_size(net), h = net->widths[net->n_layers];
     const size_t row = h * b->size;
-    void *theta = allocate(n * b->size), *again = allocate(n * b->size);
-    char *outputs = allocate(ROWS * row), *alone = allocate(ROWS * row);
+    void *theta = take(n * b->size, 0xff), *again = take(n * b->size, 0xff);
+    char *outputs = take(ROWS * row, 0xff), *alone = take(ROWS * row, 0xff);
     struct nnf_training done;
     size_t right = 0;
 
     train(b, theta, 5, 1);
     train(b, again, 5, 2);
-    check(b, memcmp(theta, again, n * b->size) == 0, "two threads give the same bits");
+    check_bench(b, memcmp(theta, again, n * b->size) == 0,
+                "two threads give the same bits");
 
     done = train(b, theta, 300, 1);
-    check(b, done.stop == NNF_STOP_MAX_EPOCHS && done.n_epochs == 300,
-          "every epoch is trained");
-    check(b, done.n_updates == 300 * 4 && done.n_seen == 300 * ROWS,
-          "steps and rows are counted");
-    check(b, done.loss < 0.1, "the loss is low in the end");
+    check_bench(b, done.stop == NNF_STOP_MAX_EPOCHS && done.n_epochs == 300,
+                "every epoch is trained");
+    check_bench(b, done.n_updates == 300 * 4 && done.n_seen == 300 * ROWS,
+                "steps and rows are counted");
+    check_bench(b, done.loss < 0.1, "the loss is low in the end");
 
     predict(b, theta, 0, ROWS, 1, outputs);
     for (size_t i = 0; i < ROWS; i++) {
@@ -271,10 +254,12 @@ check_training(const struct bench *b)
         right += one == (get(b, b->targets, i) > 0.5);
         predict(b, theta, i, 1, 1, alone + i * row);
     }
-    check(b, right >= ROWS - 1, "the task is learnt");
-    check(b, memcmp(outputs, alone, ROWS * row) == 0, "a row alone has the same bits");
+    check_bench(b, right >= ROWS - 1, "the task is learnt");
+    check_bench(b, memcmp(outputs, alone, ROWS * row) == 0,
+                "a row alone has the same bits");
     predict(b, theta, 0, ROWS, 2, alone);
-    check(b, memcmp(outputs, alone, ROWS * row) == 0, "two threads predict the same");
+    check_bench(b, memcmp(outputs, alone, ROWS * row) == 0,
+                "two threads predict the same");
     free(theta);
     free(again);
     free(outputs);
@@ -295,15 +280,16 @@ main(void)
             if (b.kernels == NULL) {
                 continue; /* not on this CPU */
             }
-            check(&b, nnf_net_check(&b.task->net) == NULL, "the network is sound");
-            check(&b, nnf_net_size(&b.task->net) <= MOST, "the network is small");
+            check_bench(&b, nnf_net_check(&b.task->net) == NULL,
+                        "the network is sound");
+            check_bench(&b, nnf_net_size(&b.task->net) <= MOST, "the network is small");
             bench_begin(&b);
-            check(&b, nnf_data_check(&b.task->net, &b.data) == NULL, "so are its data");
+            check_bench(&b, nnf_data_check(&b.task->net, &b.data) == NULL,
+                        "so are its data");
             check_gradient(&b);
             check_training(&b);
             bench_end(&b);
         }
     }
-    printf("%zu passed, %zu failed\n", passed, failed);
-    return passed == 0 || failed != 0;
+    return verdict();
 }
