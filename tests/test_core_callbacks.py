@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A callback may do its worst to the arrays of the training that calls it: the training
-ends, and touches no memory but theirs.
+"""Python code that runs in the middle of a call may do its worst to what the call works
+on: the call ends, and touches no memory but that.
 
 What a callback changes is trained on from then on, or skipped where it can no longer
 be; which of them is nobody's promise. The core's own copies and clamps are what keeps
@@ -9,12 +9,14 @@ the process alive, so each case runs over batches of every kind.
 
 import gc
 import sys
+import textwrap
 import weakref
 
 import numpy as np
 import pytest
 import twin
 from scipy import sparse
+from shell import run
 
 from nnfast import _core
 
@@ -184,3 +186,103 @@ def test_an_object_that_only_pretends_is_no_array():
     training.arrays["values"] = Pretender()
     with pytest.raises(TypeError, match=r"must be a NumPy array, got Pretender"):
         training()
+
+
+# ---- arguments with code of their own ----
+
+PREAMBLE = """
+import math
+import numpy as np
+from nnfast import _core
+
+net = _core.Net((3, 4, 2), ("relu", "softmax"), "log_loss")
+rng = np.random.default_rng(0)
+theta, moments = rng.normal(size=net.size), np.zeros((2, net.size))
+X, y = rng.normal(size=(6, 3)), rng.integers(2, size=6)
+settings = dict(
+    solver="adam", learning_rate="constant", learning_rate_init=0.001, power_t=0.5,
+    momentum=0.9, nesterovs_momentum=True, beta_1=0.9, beta_2=0.999, epsilon=1e-8,
+    alpha=1e-4, batch_size=2, max_iter=3, tol=1e-4, n_iter_no_change=10, dropout=None,
+    dropout_seed=0, score="accuracy", n_threads=1, advance_generator=False,
+)
+state = dict(
+    learning_rate=0.001, n_updates=0, n_seen=0, no_improvement=0, best_loss=math.inf,
+    best_score=-math.inf,
+)
+
+def train(on_epoch=None, y=y, generator=None):
+    try:
+        return net.train(
+            theta, moments, X, y, None, settings, state, None, None, generator, on_epoch
+        )
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
+        return error
+"""
+
+
+def survives(code):
+    """Run in a process of its own, under the allocator that poisons what is freed."""
+    program = PREAMBLE + textwrap.dedent(code)
+    run(sys.executable, "-c", program, PYTHONMALLOC="debug")
+
+
+@pytest.mark.parametrize("name", ["settings", "state"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_number_that_empties_the_dict_it_is_in(name, fails):
+    survives(f"""
+        class Evil:
+            def __float__(self):
+                {name}.clear()
+                if {fails}:
+                    raise TypeError
+                return 0.5
+            def __repr__(self):
+                return "evil" * 100
+        for key, value in list({name}.items()):
+            if isinstance(value, float):
+                saved = dict({name})
+                {name}[key] = Evil()
+                error = train()
+                last = key == list(saved)[-1]  # read, and then it may vanish
+                assert isinstance(error, (TypeError, ValueError)) or last, error
+                {name}.update(saved)
+    """)
+
+
+def test_rate_that_drops_the_tuple_it_is_in():
+    survives("""
+        class Evil:
+            def __float__(self):
+                settings["dropout"] = None
+                [tuple(range(i, i + 2)) for i in range(1000)]
+                return 0.5
+        net = _core.Net((3, 4, 4, 2), ("relu", "relu", "softmax"), "log_loss")
+        theta, moments = rng.normal(size=net.size), np.zeros((2, net.size))
+        settings["dropout"] = (Evil(), Evil())
+        train()
+    """)
+
+
+def test_labels_that_change_under_the_core():
+    # Nobody should, but a callback or another thread can.
+    survives("""
+        def on_epoch(event):
+            y[:] = [2**62, -2**62, 2**40, -1, 2, 10**6]
+        for batch_size in (2, 4, 6):
+            settings["batch_size"], y[:] = batch_size, 0
+            train(on_epoch)
+    """)
+
+
+def test_bit_generator_whose_attributes_raise():
+    survives("""
+        class Evil:
+            @property
+            def capsule(self):
+                raise LookupError("evil")
+        assert isinstance(train(generator=Evil()), (TypeError, LookupError))
+        class Late:
+            capsule = np.random.PCG64(1).capsule  # whose owner has gone
+            lock = 3
+        assert isinstance(train(generator=Late()), (TypeError, AttributeError))
+    """)

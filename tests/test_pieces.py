@@ -3,13 +3,12 @@
 large, and nothing but the time shows that there are several.
 """
 
-import ctypes
-import operator
 from functools import partial
 
 import joblib
 import numpy as np
 import pytest
+from interrupts import with_pending_interrupt
 from scipy import sparse
 from sklearn.base import clone
 
@@ -100,13 +99,9 @@ MANY = 5 * 2**20  # more than it looks at without a pause
 
 def finishes_in_spite_of_ctrl_c(call):
     """Whether a call with a pending Ctrl-C comes to its end before that is raised."""
-    trip = ctypes.pythonapi.PyErr_SetInterrupt
-    trip.argtypes, trip.restype = [], None
     done = []
-    # map() runs all of them from C: no signal handler runs in between.
-    calls = (trip, call, partial(done.append, True))
     with pytest.raises(KeyboardInterrupt):
-        list(map(operator.call, calls))
+        with_pending_interrupt(call, partial(done.append, True))
     return bool(done)
 
 

@@ -4,9 +4,7 @@ their parent and never hang, handlers may fit and predict, Ctrl-C ends what the 
 thread does and nothing else, and other threads run meanwhile.
 """
 
-import ctypes
 import multiprocessing
-import operator
 import os
 import re
 import signal
@@ -21,6 +19,7 @@ import joblib
 import numpy as np
 import pytest
 import shell
+from interrupts import Alarm, needs_timer, with_pending_interrupt
 from reliability import forks, threads
 
 from nnfast import MLPClassifier, MLPRegressor
@@ -31,9 +30,6 @@ BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "interrupt_latency.py"
 
 needs_fork = pytest.mark.skipif(
     not hasattr(os, "fork"), reason="the system has no fork"
-)
-needs_timer = pytest.mark.skipif(
-    not hasattr(signal, "setitimer"), reason="the system has no interval timer"
 )
 
 X, y = forks.X, forks.y
@@ -135,27 +131,6 @@ class Ticks:
     def __exit__(self, *exc):
         self.stop = True
         self.thread.join()
-
-
-class Alarm:
-    """A handler that an interval timer calls, whenever Python looks for signals."""
-
-    def __init__(self, action=lambda: None):
-        self.action, self.count = action, 0
-
-    def __enter__(self):
-        self.before = signal.signal(signal.SIGALRM, self.handle)
-        signal.setitimer(signal.ITIMER_REAL, 1e-3, 1e-3)
-        return self
-
-    def handle(self, signum, frame):
-        self.count += 1
-        self.action()
-
-    def __exit__(self, *exc):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        time.sleep(0.01)  # a last tick may be on its way
-        signal.signal(signal.SIGALRM, self.before)
 
 
 def bulk(method):
@@ -273,11 +248,9 @@ def test_ctrl_c_leaves_the_fits_of_other_threads_alone():
     expected = bits_of(MLPClassifier((60,), max_iter=300, random_state=0).fit(X, y))
     model = MLPClassifier((60,), max_iter=300, random_state=0)
     thread = threading.Thread(target=model.fit, args=(X, y))
-    trip = ctypes.pythonapi.PyErr_SetInterrupt
-    trip.argtypes, trip.restype = [], None
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        list(map(operator.call, (trip, thread.join)))
+        with_pending_interrupt(thread.join)
     thread.join()
     assert bits_of(model) == expected
 

@@ -27,14 +27,6 @@ from nnfast import _core
 pytestmark = pytest.mark.usefixtures("split_work")
 
 TOLERANCE = 1e-10
-STATE = (
-    "learning_rate",
-    "n_updates",
-    "n_seen",
-    "no_improvement",
-    "best_loss",
-    "best_score",
-)
 
 
 class Fit:
@@ -66,7 +58,7 @@ class Fit:
                 self.bits,
                 self.events.append,
             )
-        self.state = {key: self.result[key] for key in STATE}
+        self.state = twin.state_of(self.result)
         return self
 
 

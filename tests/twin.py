@@ -413,6 +413,21 @@ class Net:
 # ---- what the tests feed to both ----
 
 
+STATE = (
+    "learning_rate",
+    "n_updates",
+    "n_seen",
+    "no_improvement",
+    "best_loss",
+    "best_score",
+)
+
+
+def state_of(result):
+    """What the next training goes on from."""
+    return {key: result[key] for key in STATE}
+
+
 def settings_of(**changes):
     """The settings of a fit: scikit-learn's defaults, then the changes."""
     defaults = {

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Layouts of the same numbers that the core does not take as they are."""
+
+import numpy as np
+
+
+def misaligned(array):
+    """At an odd address."""
+    raw = np.zeros(array.nbytes + 1, np.uint8)
+    moved = raw[1:].view(array.dtype).reshape(array.shape)
+    moved[...] = array
+    return moved
+
+
+LAYOUTS = {
+    "Fortran": np.asfortranarray,
+    "every second": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "backwards": lambda a: a[::-1].copy()[::-1],
+    "zero strides": lambda a: np.broadcast_to(a.dtype.type(1), a.shape),
+    "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder()),
+    "misaligned": misaligned,
+}
