@@ -16,19 +16,14 @@ import tracemalloc
 import warnings
 
 import numpy as np
-from model_corpus import corpus
+from model_corpus import corpus, saved
 
 import nnfast
 
 
 def seeds():
     """The corpus as files by name, with the states of optimizers."""
-    files = {}
-    for name, (model, _) in corpus().items():
-        file = io.BytesIO()
-        model.save_model(file, optimizer=True)
-        files[name] = file.getvalue()
-    return files
+    return {name: saved(model, optimizer=True) for name, (model, _) in corpus().items()}
 
 
 def opened(raw):

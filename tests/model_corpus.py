@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Small fitted models, one for each kind of network, label and state."""
+"""Small fitted models, one for each kind of network, label and state; their files."""
 
+import io
 import json
 import warnings
 from functools import cache
@@ -78,3 +79,28 @@ def corpus():
 def described(raw):
     """The metadata of a model file."""
     return json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])["__metadata__"]
+
+
+def saved(model, **options):
+    """The bytes of a model's file."""
+    file = io.BytesIO()
+    model.save_model(file, **options)
+    return file.getvalue()
+
+
+def reopened(model, **options):
+    """The model that its file is."""
+    return nnfast.load_model(io.BytesIO(saved(model, **options)))
+
+
+def equal(a, b):
+    """Whether two values are equal, and of equal types throughout."""
+    if isinstance(a, np.random.RandomState):
+        a, b = (value.get_state(legacy=False) for value in (a, b))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(equal, a, b))
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and a.shape == b.shape and bool((a == b).all())
+    return type(a) is type(b) and a == b
