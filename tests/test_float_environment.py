@@ -8,6 +8,7 @@ import platform
 import signal
 import sys
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -121,19 +122,20 @@ class Stopped(Exception):
 
 @pytest.fixture
 def alarm():
-    """Starts a timer whose signal raises Stopped in whatever call it finds."""
+    """Starts a timer whose signal raises Stopped in whatever call it finds then."""
 
     def handle(number, frame):
         raise Stopped
 
     before = signal.signal(signal.SIGALRM, handle)
-    yield lambda: signal.setitimer(signal.ITIMER_REAL, 0.02)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
-def again(call):
-    """Call it until it raises."""
+def again(call, begin):
+    """Begin, and call it until it raises."""
+    begin()
     while True:
         call()
 
@@ -153,9 +155,8 @@ def test_a_signal_that_stops_a_call(call, threads, alarm, expected):
         ),
         "predict": lambda: net.predict(theta, X, out, n_threads=threads),
     }
-    alarm()
     with pytest.raises(Stopped):
-        again(calls[call])
+        again(calls[call], begin=partial(alarm, 0.02))
     assert State.now().control() == expected
 
 
@@ -180,7 +181,7 @@ def test_ctrl_c_in_a_fit(alarm, expected):
     X = np.random.default_rng(0).normal(size=(40, 3))
     model = MLPRegressor(hidden_layer_sizes=4, max_iter=10**9, n_iter_no_change=np.inf)
     signal.signal(signal.SIGALRM, signal.default_int_handler)
-    alarm()
+    alarm(0.2)  # when checks and weights are done with
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         model.fit(X, X[:, 0])
     assert State.now().control() == expected

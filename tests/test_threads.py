@@ -224,7 +224,7 @@ def test_a_fork_while_other_threads_are_in_the_core():
 
 @forks
 def test_a_fork_before_the_pool_has_a_thread():
-    """Its lock is in use already: a child that was forked with it held hung."""
+    """Its lock is in use already, and no child may inherit it held."""
     text = """
     import os, signal, warnings
     warnings.simplefilter("ignore")
@@ -242,7 +242,7 @@ def test_a_fork_before_the_pool_has_a_thread():
     for thread in threads:
         thread.start()
     statuses = set()
-    for _ in range(600):  # one in hundreds was forked at such a moment
+    for _ in range(600):  # one in hundreds is forked while it is held
         pid = os.fork()
         if pid == 0:
             signal.alarm(60)
