@@ -102,14 +102,21 @@ def test_interrupt_inside_the_score():
     assert result["n_updates"] <= 1
 
 
-@pytest.mark.parametrize("method", ["predict", "gradient"])
-def test_interrupt_in_prediction_and_gradient(method):
-    net, theta, _, X, y, _ = big_fit(50, **HUGE)
+def long_calls():
+    """One of each method that is polled several times, and what they work on."""
+    net, theta, moments, X, y, changes = big_fit(50, **HUGE)
     out, slope = np.zeros((len(X), 8), np.float32), np.zeros(net.size, np.float32)
     calls = {
         "predict": functools.partial(net.predict, theta, X, out),
         "gradient": functools.partial(net.gradient, theta, X, y, None, 0.1, slope),
+        "train": functools.partial(net.train, theta, moments, X, y, None, changes, {}),
     }
+    return calls, net, theta, X, out
+
+
+@pytest.mark.parametrize("method", ["predict", "gradient"])
+def test_interrupt_in_prediction_and_gradient(method):
+    calls, net, theta, X, out = long_calls()
     with pytest.raises(KeyboardInterrupt):
         with_pending_interrupt(calls[method])
     if method == "predict":
@@ -139,13 +146,7 @@ def test_polls_come_as_often_as_work_does(size):
 
 @pytest.mark.parametrize("method", ["predict", "gradient", "train"])
 def test_exception_of_a_handler_is_raised(method):
-    net, theta, moments, X, y, changes = big_fit(50, **HUGE)
-    out, slope = np.zeros((len(X), 8), np.float32), np.zeros(net.size, np.float32)
-    calls = {
-        "predict": functools.partial(net.predict, theta, X, out),
-        "gradient": functools.partial(net.gradient, theta, X, y, None, 0.1, slope),
-        "train": functools.partial(net.train, theta, moments, X, y, None, changes, {}),
-    }
+    calls, *_ = long_calls()
 
     def handle(signum, frame):
         raise LookupError("from the handler")
