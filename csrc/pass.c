@@ -127,7 +127,6 @@ nnf_pass_forward(const struct nnf_plan *plan, const void *parameters,
 
     for (size_t l = 0; l < plan->net->n_layers; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
-
         void *slope = dropout == NULL ? NULL : layer->slope;
 
         if (!(input == NULL
