@@ -183,6 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results.keep(options.sections, options.libraries)
     else:
         results = measure(options, Progress())
+    results.forget_impossible()
     results.save(options.output / "speed.json")
     show(results)
     if drawing:

@@ -115,6 +115,15 @@ def test_markdown(stopwatch, results):
     )
 
 
+def test_steps_faster_than_the_processor_are_forgotten(results):
+    # 100 rows of 1-20-1: 100 * (2 * 20 + 3 * 20) multiply-adds, 20 us at 1 GFLOP/s
+    first, second, third = results.measurements
+    results.measurements = [first, second, replace(third, least=19e-6)]
+    results.forget_impossible()
+    assert results.measurements == [first, second]
+    assert results.notes[-1] == "nnfast: 1-20-1 relu, 100: too noisy to tell"
+
+
 def test_json_gives_back_what_was_saved(results, tmp_path):
     path = tmp_path / "a folder" / "speed.json"
     results.save(path)

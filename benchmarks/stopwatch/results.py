@@ -59,6 +59,21 @@ class Results:
             if m.section in sections and m.library in libraries
         ]
 
+    def forget_impossible(self) -> None:
+        """Forget steps that seem faster than the processor, and note that.
+
+        Each is a difference of two fits: where a few epochs take as long as noise does,
+        nothing of it may be left.
+        """
+        possible = []
+        for m in self.measurements:
+            peak = self.peak(m.dtype, m.threads) if m.task == "train" else None
+            if peak and min(m.least, m.median) < m.shape.limit(peak):
+                self.notes = [*self.notes, f"{m.library}: {m.shape}: too noisy to tell"]
+            else:
+                possible.append(m)
+        self.measurements = possible
+
     def select(self, **wanted: Any) -> list[Measurement]:
         """Those whose attributes are as said."""
         return [
