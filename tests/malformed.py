@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What opening damaged or hostile model files answers, and what it costs.
 
-    python tests/malformed.py [--all]
-
-makes every change of a bit and every truncation of every file of the corpus, opens each
-and prints what came of them; with --all, a byte becomes each of the 255 others in turn.
-test_malformed_files.py does the same in every fifth place.
+test_malformed_files.py and fuzz_model_files.py use it, and reliability/files.py, which
+changes every byte of every file.
 """
 
-import argparse
-import collections
 import contextlib
 import io
 import tracemalloc
@@ -66,9 +61,6 @@ def allowed(raw):
     return 2 * len(raw) + 1_000_000
 
 
-BITS = [1 << bit for bit in range(8)]
-
-
 def changes(raw, masks, step=1):
     """The file with bits of each byte changed by each mask, then cut at each length."""
     for i, byte in list(enumerate(raw))[::step]:
@@ -76,20 +68,3 @@ def changes(raw, masks, step=1):
             yield raw[:i] + bytes([byte ^ mask]) + raw[i + 1 :]
     for length in range(0, len(raw), step):
         yield raw[:length]
-
-
-def main(masks):
-    answers = collections.Counter()
-    for name, raw in seeds().items():
-        found = collections.Counter()
-        for changed in changes(raw, masks):
-            found["refused" if opened(changed) is None else "valid models"] += 1
-        print(f"{name} ({len(raw)} bytes): {dict(found)}", flush=True)
-        answers += found
-    print(f"{answers.total()} files: {dict(answers)}, nothing else")
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--all", action="store_true", help="every value of each byte")
-    main(range(1, 256) if parser.parse_args().all else BITS)

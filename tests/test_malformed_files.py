@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from malformed import allowed, changes, memory, opened, seeds
+from reliability import files, shim
 
 import nnfast
 from nnfast import _safetensors
@@ -43,11 +44,20 @@ def said(raw):
 
 @each_seed
 def test_changed_bytes_and_truncations(name):
-    """Every fifth place; malformed.py has all of them."""
+    """Every fifth place; ``python -m reliability files`` has all of them."""
     raw = seeds()[name]
     n_truncations = len(range(0, len(raw), 5))
     refused = sum(opened(changed) is None for changed in changes(raw, [4], step=5))
     assert refused > n_truncations  # all of those, and changes in the header
+
+
+@pytest.mark.skipif(not shim.available(), reason="needs glibc and a C compiler")
+def test_the_figure_of_damaged_files():
+    """Its memory is malloc's, where tracemalloc's is Python's."""
+    found = files.measure("linear", 3, [1])
+    assert found["files"] == 2 * len(range(0, len(seeds()["linear"]), 3))
+    assert 0 < found["models"] < found["files"] / 2  # truncations are refused
+    assert 0 < found["memory"] <= 1
 
 
 @each_seed

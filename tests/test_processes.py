@@ -97,7 +97,7 @@ def test_a_child_can_draw_from_the_generator_of_a_fit():
 
 
 def test_one_hash_for_any_number_of_threads():
-    assert threads.one_hash_each(9) == "28 kinds of 9 fits: at most 1 hashes each"
+    assert threads.one_hash_each(9) == "28 kinds of 9 fits: at most 1 hash each"
 
 
 def test_predictions_of_many_threads_at_once():

@@ -40,7 +40,7 @@ def fits(n: int) -> dict[str, Any]:
     X, y = rng.normal(size=(20, 2)), rng.integers(2, size=20)
     model = MLPClassifier((3,), max_iter=1, random_state=0)
     found = []
-    for count in (max(n // 50, 500), n):  # what Python keeps is there then
+    for count in (max(n // 10, 500), n):  # what Python keeps is there then
         for _ in range(count):
             model.fit(X, y)
         gc.collect()

@@ -63,7 +63,9 @@ def one_hash_each(fits: int = 100) -> str:
         for settings, rows in kinds():
             numbers = itertools.islice(itertools.cycle(range(1, 9)), fits)
             hashes.append(len({digest(settings, rows, n) for n in numbers}))
-    return f"{len(hashes)} kinds of {fits} fits: at most {max(hashes)} hashes each"
+    most = max(hashes)
+    plural = "es" * (most > 1)
+    return f"{len(hashes)} kinds of {fits} fits: at most {most} hash{plural} each"
 
 
 def concurrent_predictions(count: int = 1_000_000) -> str:
