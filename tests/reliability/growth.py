@@ -9,7 +9,6 @@ prints JSON. It must run with the shim, which counts every block of the process.
 
 import gc
 import json
-import statistics
 import sys
 import time
 import warnings
@@ -52,6 +51,7 @@ def fits(n: int) -> dict[str, Any]:
 # ---- the mix ----
 
 FITS = 16  # random ones in a round
+MOST_ROUNDS = 100_000
 
 
 def _data(rng: np.random.Generator) -> tuple[Any, np.ndarray, np.ndarray]:
@@ -105,9 +105,10 @@ def soak(seconds: float) -> dict[str, Any]:
     A call of the mix that lost a block would add one per round, so what is added
     counts only where it comes to that.
     """
-    rows = []
+    # Made at once: a list would hold four blocks more after each round.
+    rows, n = np.zeros((MOST_ROUNDS, 3), np.int64), 0
     end = time.monotonic() + seconds
-    while time.monotonic() < end or len(rows) < 10:
+    while n < 10 or (time.monotonic() < end and n < MOST_ROUNDS):
         # The same mix in each round: of each new size NumPy keeps a few small arrays
         # for later, which would take an hour to end.
         rng = np.random.default_rng(0)
@@ -115,21 +116,20 @@ def soak(seconds: float) -> dict[str, Any]:
             _fit_and_predict(rng)
         _fail(rng)
         gc.collect()
-        rows.append((shim.blocks(), shim.n_bytes(), resident()))
-    part = len(rows) // 5
-    late, early = rows[-part:], rows[part : 2 * part]
-    blocks, size, rss = (
-        statistics.median(each) - statistics.median(first)
-        for each, first in zip(zip(*late), zip(*early), strict=True)
-    )
+        rows[n] = shim.blocks(), shim.n_bytes(), resident()
+        n += 1
+    part = n // 5
+    late, early = rows[n - part : n], rows[part : 2 * part]
+    difference = np.median(late, axis=0) - np.median(early, axis=0)
+    blocks, size, rss = difference.tolist()
     return {
-        "rounds": len(rows),
-        "apart": len(rows) - 2 * part,  # rounds from the one median to the other
+        "rounds": n,
+        "apart": n - 2 * part,  # rounds from the one median to the other
         "seconds": seconds,
         "blocks": blocks,
         "bytes": size,
         "resident": rss,
-        "highest resident": max(row[2] for row in rows),
+        "highest resident": int(rows[:, 2].max()),
     }
 
 
