@@ -167,7 +167,8 @@ def interrupted(call: Callable[[], Any], after: float) -> Latency | None:
         while not sent:
             call()
         end = now()
-        time.sleep(0.05)  # a signal that is still on its way ends this
+        timer.join()  # a signal that is still on its way ends this, or the sleep
+        time.sleep(0.05)
     except KeyboardInterrupt:
         end = now()
     timer.join()

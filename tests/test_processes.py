@@ -262,7 +262,9 @@ def test_interrupts_at_random_times():
     # Its exit code says whether one was too slow, which depends on the machine.
     done = subprocess.run(command, capture_output=True, text=True, cwd="/")
     last = done.stdout.splitlines()[-1]
-    assert re.match(r"40 interrupts: .*, 0 models unwell", last), done.stdout
+    assert re.match(r"40 interrupts: .*, 0 models unwell", last), (
+        done.stdout + done.stderr
+    )
 
 
 IMPORT = """
