@@ -27,8 +27,8 @@ from compiled import CC, ROOT, build
 
 # In the order of what they see for their time. Not the program that knows kernels only.
 PROGRAMS = ["refusals", "pace", "train", "steps", "sweep", "stops", "threads", "limits"]
-TESTS = ["core_callbacks", "gradients", "dropout", "sparse", "training", "core_input"]
-SLOW = "test_the_generator_is_held_only_while_orders_are_drawn"
+TESTS = ["core_callbacks", "gradients", "dropout", "sparse", "training"]
+TESTS += ["core_input", "core_settings", "core_junk"]
 
 # What a program and a run of pytest may take, many times what they do: of the CPU, in
 # the case of an endless loop; of a clock, twice, in that of a deadlock.
@@ -96,7 +96,7 @@ class Bench:
         objects = [*(self.folder / "py").glob("*.o"), *core]
         call([*CC, "-shared", *objects, "-pthread", "-lm", "-o", module], check=True)
         tests = [ROOT / f"tests/test_{name}.py" for name in TESTS]
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-k", f"not {SLOW}"]
+        options = ["-x", "-q", "-p", "no:cacheprovider"]
         pytest = [sys.executable, "-m", "pytest", *options, *tests]
         return fails("pytest", pytest, self.folder)
 
