@@ -28,8 +28,7 @@ nnf_batch_weight(const struct nnf_batch *batch, struct nnf_crew *crew, double *w
             counts = counts || each != 0;
             *weight += each;
         }
-        stopped = nnf_crew_stopped(
-            crew, 0, nnf_crew_time(crew, WEIGHT_NANOSECONDS) * (double)(last - first));
+        stopped = nnf_crew_spent(crew, WEIGHT_NANOSECONDS * (double)(last - first));
     }
     return counts;
 }

@@ -96,6 +96,12 @@ nnf_crew_time(const struct nnf_crew *crew, double nanoseconds)
     return crew->kernels->poll_work * nanoseconds / NNF_POLL_NANOSECONDS;
 }
 
+bool
+nnf_crew_spent(struct nnf_crew *crew, double nanoseconds)
+{
+    return nnf_crew_stopped(crew, 0, nnf_crew_time(crew, nanoseconds));
+}
+
 void
 nnf_crew_beat(struct nnf_crew *crew)
 {
@@ -124,7 +130,6 @@ bool
 nnf_crew_run(struct nnf_crew *crew, size_t n_workers, nnf_task *task, void *context)
 {
     nnf_team_run(&crew->team, n_workers, task, context);
-    return n_workers == 1
-               ? !atomic_load_explicit(&crew->stopped, memory_order_relaxed)
-               : !nnf_crew_stopped(crew, 0, nnf_crew_time(crew, TEAM_NANOSECONDS));
+    return n_workers == 1 ? !atomic_load_explicit(&crew->stopped, memory_order_relaxed)
+                          : !nnf_crew_spent(crew, TEAM_NANOSECONDS);
 }

@@ -52,6 +52,9 @@ void nnf_crew_return(struct nnf_crew *crew);
  * is about to do; true when the call is to end. Only where θ is whole. */
 bool nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work);
 
+/* The same for what the caller's own thread has done in so many nanoseconds. */
+bool nnf_crew_spent(struct nnf_crew *crew, double nanoseconds);
+
 /* As many multiply-adds as take so many nanoseconds. */
 double nnf_crew_time(const struct nnf_crew *crew, double nanoseconds);
 

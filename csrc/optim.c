@@ -159,8 +159,7 @@ run_all(struct run_task *task, struct nnf_crew *crew, double *squares)
         for (size_t i = task->begin; i < task->end; i++) {
             *squares += task->optim->squares[i];
         }
-        stopped = nnf_crew_stopped(
-            crew, 0, nnf_crew_time(crew, nanoseconds) * (double)parameters);
+        stopped = nnf_crew_spent(crew, nanoseconds * (double)parameters);
     }
     return task->begin == n_runs;
 }

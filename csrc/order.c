@@ -8,13 +8,6 @@
 #define WRITE_NANOSECONDS 0.5
 #define ROWS_AT_ONCE ((size_t)256 * 1024)
 
-/* Count what was done to some rows. False: stopped. */
-static bool
-goes_on(struct nnf_crew *crew, size_t rows, double nanoseconds)
-{
-    return !nnf_crew_stopped(crew, 0, nnf_crew_time(crew, nanoseconds) * (double)rows);
-}
-
 bool
 nnf_order_begin(const struct nnf_order *order, struct nnf_crew *crew)
 {
@@ -24,7 +17,7 @@ nnf_order_begin(const struct nnf_order *order, struct nnf_crew *crew)
         for (size_t i = first; i < last; i++) {
             order->rows[i] = i;
         }
-        if (!goes_on(crew, last - first, WRITE_NANOSECONDS)) {
+        if (nnf_crew_spent(crew, WRITE_NANOSECONDS * (double)(last - first))) {
             return false;
         }
     }
@@ -57,7 +50,7 @@ nnf_order_shuffle(const struct nnf_order *order, struct nnf_crew *crew)
         }
         nnf_shuffle(order->bits, order->rows, left, left - part);
         left -= part;
-        if (!goes_on(crew, part, DRAW_NANOSECONDS)) {
+        if (nnf_crew_spent(crew, DRAW_NANOSECONDS * (double)part)) {
             return false;
         }
     }

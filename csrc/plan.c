@@ -24,9 +24,6 @@
 #define PACK_FROM ((size_t)2048 * 1024)
 #define PACKED_BYTES ((size_t)256 * 1024)
 
-/* More than any layer has. */
-#define MOST_UNITS ((size_t)1 << 30)
-
 static size_t
 spread(size_t stride, const struct nnf_kernels *kernels)
 {
@@ -114,11 +111,9 @@ begin(struct nnf_plan *plan, const struct nnf_net *net,
 static size_t
 units_at_once(const struct nnf_plan *plan, size_t d)
 {
-    double products = (double)d * (double)plan->tile_rows;
-    double units = plan->kernels->poll_work / products;
+    double units = plan->kernels->poll_work / ((double)d * (double)plan->tile_rows);
 
-    return round_up(units < (double)MOST_UNITS ? (size_t)units + 1 : MOST_UNITS,
-                    plan->kernels->lanes);
+    return round_up((size_t)units + 1, plan->kernels->lanes);
 }
 
 /* Units whose weights are copied at a time; 0: none are. */

@@ -44,8 +44,7 @@ goes_on(struct nnf_crew *crew, size_t n_rows, size_t h)
 {
     double outputs = (double)n_rows * (double)h;
 
-    return !nnf_crew_stopped(crew, 0,
-                             nnf_crew_time(crew, OUTPUT_NANOSECONDS) * outputs);
+    return !nnf_crew_spent(crew, OUTPUT_NANOSECONDS * outputs);
 }
 
 bool

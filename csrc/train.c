@@ -95,14 +95,6 @@ nnf_train_workspace(const struct nnf_net *net, const struct nnf_kernels *kernels
     return arena.overflow ? 0 : arena.used;
 }
 
-/* Count things of which each takes so long, beside the products. False: stopped. */
-static bool
-goes_on(struct job *job, size_t n, double nanoseconds)
-{
-    return !nnf_crew_stopped(&job->crew, 0,
-                             nnf_crew_time(&job->crew, nanoseconds) * (double)n);
-}
-
 /* One step. */
 
 /* What an epoch's batches add up to. */
@@ -125,7 +117,7 @@ step(struct job *job, size_t row, size_t n, struct epoch *epoch)
     };
     double loss, squares, weight;
 
-    if (!goes_on(job, 1, STEP_NANOSECONDS)) {
+    if (nnf_crew_spent(&job->crew, STEP_NANOSECONDS)) {
         return false;
     }
     if (!nnf_batch_weight(&batch, &job->crew, &weight)) {
@@ -179,7 +171,7 @@ is_finite(struct job *job)
         size_t n = min_size(LOOK_AT_ONCE, job->plan.n_parameters - first);
 
         finite = kernels->all_finite(n, at(job->parameters, first, kernels->real_size));
-        stopped = !goes_on(job, n, LOOK_NANOSECONDS);
+        stopped = nnf_crew_spent(&job->crew, LOOK_NANOSECONDS * (double)n);
     }
     return finite;
 }

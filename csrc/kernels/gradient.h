@@ -219,13 +219,8 @@ turn_delta(size_t h, size_t n, const struct nnf_delta *delta, size_t stride)
         for (size_t j = 0; j < n; j += LANES) {
             vec block[LANES];
 
-            UNROLL
-            for (size_t i = 0; i < LANES; i++) {
-                size_t unit = v * LANES + i;
-
-                block[i] = unit < h ? load(from + unit * stride + j) : splat(0);
-            }
-            transpose_block(block);
+            load_transposed(h - v * LANES, from + v * LANES * stride + j, stride,
+                            block);
             UNROLL
             for (size_t i = 0; i < LANES; i++) {
                 store(to + (j + i) * LANES, block[i]);

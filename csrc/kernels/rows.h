@@ -146,11 +146,7 @@ store_rows(size_t n, size_t d, const void *tile, size_t stride, void *rows)
             size_t units = d - c < LANES ? d - c : LANES;
             vec block[LANES];
 
-            UNROLL
-            for (size_t i = 0; i < LANES; i++) {
-                block[i] = i < units ? load(from + (c + i) * stride + j) : splat(0);
-            }
-            transpose_block(block);
+            load_transposed(units, from + c * stride + j, stride, block);
             for (size_t i = 0; i < samples; i++) {
                 store_up_to(to + (j + i) * d + c, block[i], units);
             }

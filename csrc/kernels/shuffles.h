@@ -68,6 +68,18 @@ transpose_block(vec block[LANES])
     EXCHANGE(1)
 }
 
+/* The block of the first so many rows at `from`, zeros for those from there on, with
+ * rows and lanes changed. */
+ALWAYS_INLINE void
+load_transposed(size_t rows, const real *from, size_t stride, vec block[LANES])
+{
+    UNROLL
+    for (size_t i = 0; i < LANES; i++) {
+        block[i] = i < rows ? load(from + i * stride) : splat(0);
+    }
+    transpose_block(block);
+}
+
 /* Lane i of the result is the sum of the lanes of block[i]; the block is used up.
  * Every sum is the same tree, so its bits do not depend on i. */
 ALWAYS_INLINE vec
