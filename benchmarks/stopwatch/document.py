@@ -142,11 +142,12 @@ def _sweeps(results: Results, names: Sequence[str]) -> list[str]:
     extremes = cliffs.extremes(results)
     if extremes:
         widths = [step.wide.shape.hidden[0] for step in cliffs.steps(results)]
-        found = "; ".join(cliffs.cliffs(results)) or "nowhere does it more"
+        found = "; ".join(cliffs.cliffs(results))
         parts.append(
-            "**No cliffs.** From one width of the sweep to the next, up to "
-            f"{max(widths):,}, the time may fall by {cliffs.LARGEST_DROP:.0%} at most, "
-            f"and grow {cliffs.LARGEST_JUMP} times as much as the work: {found}. "
+            f"**{'Cliffs' if found else 'No cliffs'}.** From one width of the sweep to "
+            f"the next, up to {max(widths):,}, the time may fall by "
+            f"{cliffs.LARGEST_DROP:.0%} at most, and grow {cliffs.LARGEST_JUMP} times "
+            f"as much as the work: {found or 'nowhere does it more'}. "
             f"Of all these steps, {'; '.join(extremes)}.\n"
         )
     return parts

@@ -58,11 +58,6 @@ def _reader(quick: bool) -> Found:
     runs = 1_000 if quick else 1_000_000
     program = ROOT / "tests" / "fuzz_model_files.py"
     said, well = _program(sys.executable, program, f"-runs={runs}", "-seed=1")
-    return reader_found(said, well)
-
-
-def reader_found(said: str, well: bool = True) -> Found:
-    """What fuzz_model_files.py has printed, in words."""
     runs = int(re.findall(r"^Done (\d+) runs", said, re.M)[-1]) if well else 0
     reports = [line for line in said.splitlines() if " refused, " in line]
     last = reports[-1].partition(" s: ")[2] if reports else "nothing else"
@@ -73,13 +68,8 @@ def _calls(quick: bool) -> Found:
     runs = 1_000 if quick else 10_000_000
     with tempfile.TemporaryDirectory() as folder:
         said, well = _program(ROOT / ".ci" / "fuzz", folder, str(runs))
-    return calls_found(said, well)
-
-
-def calls_found(said: str, well: bool = True) -> Found:
-    """What .ci/fuzz has printed, in words."""
-    runs = re.findall(r"^stat::number_of_executed_units: (\d+)", said, re.M)
-    targets = f"{len(runs)} targets of {min(map(int, runs), default=0):,} executions"
+    done = re.findall(r"^stat::number_of_executed_units: (\d+)", said, re.M)
+    targets = f"{len(done)} targets of {min(map(int, done), default=0):,} executions"
     return Found(f"{targets}: {'0 findings' if well else 'a finding'}", well)
 
 
