@@ -39,7 +39,8 @@ nnf_batch_weight(const struct nnf_batch *batch, struct nnf_crew *crew, double *w
 static size_t
 samples_at_once(const struct nnf_plan *plan, size_t n, size_t n_workers)
 {
-    double each = (double)plan->widest * NNF_FETCH_WORK; /* no fewer than the lanes */
+    /* The fewest units of the plan are the lanes, and those are no more than this. */
+    double each = (double)plan->widest * NNF_FETCH_WORK;
     double samples = plan->kernels->poll_work / each * (double)n_workers;
     size_t least = plan->kernels->lanes * n_workers;
 

@@ -93,8 +93,8 @@ struct nnf_kernels {
 
     /* output (units × n) := Wᵀ input + b, then the activation; slope may be null. W is
      * d × h in C order, of which the first `units` columns count. They are copied where
-     * packed, d × units rounded up to the lanes, is not null: it pays from millions of
-     * weights on. */
+     * packed, d × units rounded up to the lanes, is not null: see PACK_FROM in plan.c.
+     */
     void (*dense_forward)(size_t d, size_t h, size_t units, size_t n,
                           const void *weights, const void *biases, const void *input,
                           void *output, size_t stride,

@@ -18,15 +18,26 @@ struct prediction {
     size_t n_plans;
 };
 
+/* Whether neither loading a tile nor one of its layers takes longer than from one poll
+ * to the next. */
+static bool
+are_tiles_short(const struct nnf_plan *plan)
+{
+    double load = (double)plan->widest * NNF_FETCH_WORK;
+    double longest = load > plan->largest_layer ? load : plan->largest_layer;
+
+    return longest * (double)plan->tile_rows <= plan->kernels->poll_work;
+}
+
 /* Plans for a prediction of which that is the only one. The threads share a tile also
- * where one of them would be too long about it: polls come between its parts only. */
+ * where it is long: it is loaded without a poll, and none comes while the caller waits
+ * for another thread's. */
 static size_t
 count_plans(const struct nnf_plan *plan, size_t n_rows, size_t n_threads)
 {
-    double longest = plan->largest_layer * (double)plan->tile_rows;
     bool enough = nnf_plan_tiles(plan, n_rows) >= n_threads;
 
-    return enough && longest <= plan->kernels->poll_work ? n_threads : 1;
+    return enough && are_tiles_short(plan) ? n_threads : 1;
 }
 
 static void
@@ -76,10 +87,11 @@ store(const struct nnf_plan *plan, const struct nnf_rows *rows, void *outputs)
 
 /* Row by row, with units on the lanes. */
 
+/* Where polls have to come within a layer, tiles are for few rows too. */
 static bool
 are_few(const struct nnf_plan *plan, size_t n_rows)
 {
-    return !plan->sparse && 2 * n_rows <= plan->kernels->lanes;
+    return !plan->sparse && 2 * n_rows <= plan->kernels->lanes && are_tiles_short(plan);
 }
 
 /* One layer's outputs of a row, at the begin of its tile. */
@@ -132,7 +144,8 @@ predict_one_by_one(struct prediction *prediction, const void *parameters,
             forward_row(plan, layer, parameters, input);
             input = layer->output;
             if (nnf_crew_stopped(&prediction->crew, 0,
-                                 (double)layer->in * (double)layer->out)) {
+                                 (double)layer->in * (double)layer->out *
+                                     (1 + NNF_FETCH_WORK))) {
                 return false;
             }
         }

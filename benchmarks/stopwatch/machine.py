@@ -90,8 +90,9 @@ class Machine:
         self.trouble = ""
         self.streams = None
         for isa in isas:
-            library, self.trouble = _compile(INSTRUCTION_SETS[isa])
+            library, trouble = _compile(INSTRUCTION_SETS[isa])
             if library is None:
+                self.trouble = "" if self.libraries else trouble
                 return
             self.libraries[isa] = library
             self.peaks[isa] = {"float32": {}, "float64": {}}

@@ -112,7 +112,7 @@ def overhead_table(results: Results) -> Table | None:
     others = [name for name in libraries if name != OURS]
     columns |= {f"{name} / nnfast": "times" for name in others}
     columns |= {"at most": "microseconds"}
-    rows = []
+    rows, missed = [], []
     for task, shape in calls:
         whole = results.seconds(section="overhead", task=task, shape=shape)
         step = results.seconds(section="overhead", task="train", shape=shape)
@@ -125,7 +125,14 @@ def overhead_table(results: Results) -> Table | None:
                 OVERHEADS[task],
             ]
         )
-    return Table("Microseconds of a call besides its training step", columns, rows)
+        if MICRO * OVERHEADS[task] < rest.get(OURS, 0):
+            missed.append(task)
+    words = (
+        f"Longer than it should take: {', '.join(missed) or 'none'}. This is Python: "
+        "checks, and a copy of the estimator, by which a failed call changes nothing."
+    )
+    title = "Microseconds of a call besides its training step"
+    return Table(title, columns, rows, [words])
 
 
 def machine_table(results: Results) -> Table:
