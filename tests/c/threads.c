@@ -3,7 +3,7 @@
  * Many threads that call the core at once, each of which asks for helpers, for
  * ThreadSanitizer to watch: whoever gets some, and whether they come in time, every
  * fit ends with the bits that it has alone. So do those of children that are forked
- * meanwhile.
+ * meanwhile, where no sanitizer watches.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -19,15 +19,17 @@
 #include <string.h>
 #include <time.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
 #endif
 #endif
 
 /* Children of a process whose threads are at work: qemu loses the threads that they
- * start, and a lock of AddressSanitizer's own stays locked in them. */
-#if !defined(_WIN32) && !defined(EMULATED) && !defined(__SANITIZE_ADDRESS__)
+ * start, and a lock of a sanitizer's own stays locked in them. */
+#if !defined(_WIN32) && !defined(EMULATED) && !defined(SANITIZED)
 #define FORKS 1
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,15 +120,6 @@ call(void *argument)
 }
 
 #if defined(FORKS)
-
-/* ThreadSanitizer ends a child that starts threads unless it is told not to. */
-__attribute__((visibility("default"))) const char *__tsan_default_options(void);
-
-const char *
-__tsan_default_options(void)
-{
-    return "die_after_fork=0";
-}
 
 /* How many children went wrong, each of which fits with helpers of its own. */
 static size_t
