@@ -88,8 +88,11 @@ struct nnf_kernels {
      * those of the samples instead of 1. */
     void (*load_weights)(size_t n, const void *weights, const size_t *order,
                          void *tile);
-    /* The first n samples of a tile with d units into a row-major matrix; any n. */
+    /* The first n samples of a tile with d units into a row-major matrix; any n. Every
+     * NaN is the same one there. */
     void (*store_rows)(size_t n, size_t d, const void *tile, size_t stride, void *rows);
+    /* The same for d outputs of one sample that lie side by side. */
+    void (*store_row)(size_t d, const void *outputs, void *row);
 
     /* output (units × n) := Wᵀ input + b, then the activation; slope may be null. W is
      * d × h in C order, of which the first `units` columns count. They are copied where

@@ -153,7 +153,7 @@ predict_one_by_one(struct prediction *prediction, const void *parameters,
             activate_whole(plan, last, output);
         }
         else {
-            memcpy(output, last->output, last->out * size);
+            plan->kernels->store_row(last->out, last->output, output);
         }
     }
     return true;

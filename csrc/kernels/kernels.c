@@ -56,6 +56,7 @@ const struct nnf_kernels TABLE = {
     .load_labels = load_labels,
     .load_weights = load_weights,
     .store_rows = store_rows,
+    .store_row = store_row,
 
     .dense_forward = dense_forward,
     .dense_backward = dense_backward,

@@ -125,6 +125,10 @@ load_weights(size_t n, const void *weights, const size_t *order, void *tile)
     }
 }
 
+/* Of two NaNs the sum is one or the other as the compiler has put them, which differs
+ * from one path to the next: what leaves the core is one and the same. */
+#define ONE_NAN ((real)__builtin_nan(""))
+
 static void
 store_rows(size_t n, size_t d, const void *tile, size_t stride, void *rows)
 {
@@ -134,7 +138,9 @@ store_rows(size_t n, size_t d, const void *tile, size_t stride, void *rows)
     if (d <= LANES / 4) {
         for (size_t j = 0; j < n; j++) {
             for (size_t c = 0; c < d; c++) {
-                to[j * d + c] = from[c * stride + j];
+                real x = from[c * stride + j];
+
+                to[j * d + c] = x == x ? x : ONE_NAN;
             }
         }
         return;
@@ -148,9 +154,23 @@ store_rows(size_t n, size_t d, const void *tile, size_t stride, void *rows)
 
             load_transposed(units, from + c * stride + j, stride, block);
             for (size_t i = 0; i < samples; i++) {
-                store_up_to(to + (j + i) * d + c, block[i], units);
+                vec x = block[i];
+
+                store_up_to(to + (j + i) * d + c, vec_select(x == x, x, splat(ONE_NAN)),
+                            units);
             }
         }
+    }
+}
+
+static void
+store_row(size_t d, const void *outputs, void *row)
+{
+    const real *from = outputs;
+    real *to = row;
+
+    for (size_t c = 0; c < d; c++) {
+        to[c] = from[c] == from[c] ? from[c] : ONE_NAN;
     }
 }
 

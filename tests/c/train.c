@@ -266,6 +266,31 @@ check_training(const struct bench *b)
     free(alone);
 }
 
+/* Which NaN a sum of NaNs of both signs is depends on the order of its operands, and
+ * rows alone take other instructions. */
+static void
+check_not_a_number(const struct bench *b)
+{
+    const struct nnf_net *net = &b->task->net;
+    const size_t n = nnf_net_size(net), n_outputs = ROWS * net->widths[net->n_layers];
+    void *theta = take(n * b->size, 0xff);
+    char *outputs = take(n_outputs * b->size, 0xff), *alone = take(2 * b->size, 0xff);
+    bool same = true;
+
+    for (size_t i = 0; i < n; i++) {
+        put(b, theta, i, i % 3 == 0 ? -(double)NAN : (double)NAN);
+    }
+    predict(b, theta, 0, ROWS, 1, outputs);
+    predict(b, theta, 0, 1, 1, alone);
+    for (size_t i = 0; i < n_outputs; i++) {
+        same = same && memcmp(outputs + i * b->size, alone, b->size) == 0;
+    }
+    check_bench(b, same && isnan(get(b, alone, 0)), "there is one NaN only");
+    free(theta);
+    free(outputs);
+    free(alone);
+}
+
 int
 main(void)
 {
@@ -288,6 +313,7 @@ main(void)
                         "so are its data");
             check_gradient(&b);
             check_training(&b);
+            check_not_a_number(&b);
             bench_end(&b);
         }
     }
