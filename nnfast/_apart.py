@@ -15,15 +15,22 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from itertools import compress, filterfalse, repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 _ABSENT = object()
 
 # Lists that go on growing, in the user's sight, when a fit goes on.
 _CURVES = ("loss_curve_", "validation_scores_")
+
+
+class Longer(NamedTuple):
+    """What becomes of such a list; made when the fit has ended, and not copied."""
+
+    before: Sequence[Any]
+    more: list[Any]
 
 
 class _Fit:
@@ -117,11 +124,15 @@ def _changes(
         theta, learnt_theta = estimator._parameters, after["_parameters"]
         # NumPy would let other threads run while it copies.
         certain.append(_assignment(memoryview(theta), memoryview(learnt_theta)))
-    curves = [
-        _assignment(state[name], learnt.pop(name))
-        for name in (_CURVES if resumed else ())
-        if isinstance(state.get(name), list) and isinstance(learnt.get(name), list)
-    ]
+    curves = []
+    for name in _CURVES:
+        curve = learnt.get(name)
+        if isinstance(curve, Longer):
+            if isinstance(curve.before, list) and state.get(name) is curve.before:
+                curves.append(partial(curve.before.extend, curve.more))
+                del learnt[name]
+            else:
+                learnt[name] = [*curve.before, *curve.more]
     # What may lack memory comes first, and then changes nothing.
     return [*curves, partial(state.update, learnt), *certain]
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 
 from . import _core, _lbfgs, _stochastic, _threads
 from ._apart import apart
@@ -24,7 +24,7 @@ from ._constraints import (
 )
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._failure import bad_parameter_named
-from ._generators import in_use
+from ._generators import generator, in_use
 from ._initialization import initialize
 from ._parameters import check_training_memory
 from ._pieces import by_rows, copy, is_large
@@ -173,7 +173,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
 
             check_training_memory(widths, X.dtype, self.solver)
 
-            self._random_state = check_random_state(self.random_state)
+            self._random_state = generator(self.random_state)
             stack.enter_context(in_use(self._random_state._bit_generator))
             if theta is not None:
                 self._check_features(X, fitted_widths)

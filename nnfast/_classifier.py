@@ -94,7 +94,8 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> model.t_
         4
         """
-        if check_partial_fit_first_call(self, classes):
+        told_again = _labels.are_the_same(classes, vars(self).get("classes_"))
+        if not told_again and check_partial_fit_first_call(self, classes):
             self._label_binarizer = _labels.binarizer(y, classes)
         return self._fit(X, y, sample_weight, incremental=True)
 

@@ -35,6 +35,8 @@ def fill(target: np.ndarray, values: Callable[[int], Any]) -> None:
 
 def copy(array: np.ndarray) -> np.ndarray:
     """A copy of a C-contiguous array."""
+    if not is_large(array.size):
+        return array.copy()
     result = np.empty_like(array)
     flat, given = result.reshape(-1), array.reshape(-1)
     for piece in pieces(flat.size):
@@ -44,6 +46,8 @@ def copy(array: np.ndarray) -> np.ndarray:
 
 def all_finite(vector: np.ndarray) -> bool:
     """Whether a vector holds neither NaN nor infinity."""
+    if not is_large(len(vector)):
+        return bool(np.isfinite(vector).all())
     return all(np.isfinite(vector[piece]).all() for piece in pieces(len(vector)))
 
 

@@ -8,7 +8,7 @@ go on from. Nothing here changes the estimator: the caller commits what is retur
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 
+from ._apart import Longer
 from ._data import Data
 from ._failure import NOT_FINITE
 from ._late import late
@@ -72,7 +73,10 @@ class Optimizer:
         """One to train with, so that a failure leaves this one as it is."""
         moments = self.moments
         same = moments.dtype == dtype and moments.flags.c_contiguous
-        return replace(self, moments=copy(moments) if same else moments.astype(dtype))
+        begun = object.__new__(Optimizer)
+        vars(begun).update(vars(self))
+        begun.moments = copy(moments) if same else moments.astype(dtype)
+        return begun
 
     def settings(self) -> dict[str, Any]:
         """The part of the core's settings that is the optimizer's."""
@@ -198,10 +202,10 @@ def _check_history(attribute: str, value: Any, first: Any) -> None:
         fits = isinstance(value, (list, tuple))
         expected = "a list of numbers"
     elif isinstance(first, int):
-        fits = isinstance(value, Integral) and 0 <= int(value) < 2**63
+        fits = isinstance(value, (int, Integral)) and 0 <= int(value) < 2**63
         expected = "a whole number, not negative"
     else:
-        fits = isinstance(value, Real)
+        fits = isinstance(value, (float, Real))  # the first is quicker to see
         expected = "a number"
     if not fits:
         raise ValueError(f"{attribute} must be {expected}; got {value!r}.")
@@ -255,7 +259,7 @@ class _History:
         attributes = {
             "n_iter_": len(losses),
             "t_": result["n_seen"],
-            "loss_curve_": [*self.losses, *losses],
+            "loss_curve_": Longer(self.losses, losses),
             "best_loss_": np.float64(result["best_loss"]),
             "validation_scores_": None,
             "best_validation_score_": None,
@@ -265,7 +269,7 @@ class _History:
             attributes["loss_"] = losses[-1]
         if early_stopping:
             attributes["best_loss_"] = None
-            attributes["validation_scores_"] = [*self.scores, *result["scores"]]
+            attributes["validation_scores_"] = Longer(self.scores, result["scores"])
             attributes["best_validation_score_"] = result["best_score"]
         return attributes
 

@@ -29,7 +29,7 @@ def count(
     if n_jobs is None:
         if products_of(widths) * n_rows * passes < _TOO_LITTLE:
             return 1
-        return min(available(), _openmp_limit())
+        return _granted()
     if n_jobs < 0:
         return max(1, available() + 1 + int(n_jobs))
     return min(int(n_jobs), available())
@@ -55,10 +55,11 @@ def cpus(affinity: int, loky: str | None) -> int:
     return cpu_count()
 
 
-def _openmp_limit() -> int:
-    """OMP_NUM_THREADS, by which loky and batch systems keep processes apart."""
+def _granted() -> int:
+    """The same, within OMP_NUM_THREADS, by which batch systems keep processes apart."""
     setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(setting) if setting.isdigit() and int(setting) > 0 else available()
+    limit = int(setting) if setting.isdigit() else 0
+    return min(available(), limit) if limit > 0 else available()
 
 
 class Controller(threadpoolctl.LibController):

@@ -37,6 +37,13 @@ class Weights(BaseEstimator):
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether it is, by scikit-learn's own rule, which looks at every attribute."""
+        names = vars(self)
+        return "coefs_" in names or any(
+            name.endswith("_") and not name.startswith("__") for name in names
+        )
+
     def _adopt(self, theta: np.ndarray, widths: tuple[int, ...]) -> None:
         """Take θ as the parameters and make the views of it."""
         self._parameters, self._widths = theta, widths

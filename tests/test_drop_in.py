@@ -180,6 +180,18 @@ def test_curves_grow_in_the_list_that_the_user_holds():
         assert network.loss_curve_ is held
 
 
+def test_a_long_curve_costs_a_step_nothing():
+    class Unseen(list):
+        def __iter__(self):
+            raise AssertionError("all earlier losses are looked at")
+
+        __getitem__ = __iter__
+
+    network = build(nnfast, "MLPRegressor").partial_fit(X, labels)
+    network.loss_curve_ = Unseen(network.loss_curve_)
+    assert len(network.partial_fit(X, labels).loss_curve_) == 2
+
+
 def test_probabilities_lie_in_memory_as_scikit_learns_do():
     for library in LIBRARIES:
         with warnings.catch_warnings():

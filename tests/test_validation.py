@@ -71,6 +71,8 @@ def both_ways(call, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(_validation._core, "is_plain", lambda array, ndim: False)
         patch.setattr(_labels, "_plain_classes", lambda y: None)
+        patch.setattr(_labels, "_are_known", lambda y, known: False)
+        patch.setattr(_labels, "are_the_same", lambda classes, known: False)
         long = outcome(call)
     assert short == long
     return short
@@ -125,6 +127,33 @@ def test_same_answers_about_classes(kind, monkeypatch):
                 return vars(fitted.partial_fit(X[: len(new)], new).fit(X, known))
 
             both_ways(go_on, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        *(None, np.arange(3), [0, 1, 2], np.arange(3.0), np.arange(3, dtype=np.uint8)),
+        *(np.array([1, 0, 2]), np.arange(4), np.array([0, 1, 1, 2]), np.array([0, 1])),
+        *(np.arange(3)[:, np.newaxis], np.array(["0", "1", "2"]), np.array(3), []),
+    ],
+)
+@pytest.mark.parametrize("assigned", [None, [2, 1, 0], [0, 1, 1], np.arange(3)[::-1]])
+def test_same_answers_when_classes_are_told_again(again, assigned, monkeypatch):
+    def go_on():
+        model = MLPClassifier(**SMALL)
+        model.partial_fit(X, TARGETS["three classes"], classes=np.arange(3))
+        if assigned is not None:
+            model.classes_ = np.asarray(assigned)
+        return vars(model.partial_fit(X, TARGETS["three classes"], classes=again))
+
+    both_ways(go_on, monkeypatch)
+
+
+def test_known_classes_are_not_sorted_anew(monkeypatch):
+    model = MLPClassifier(**SMALL)
+    model.partial_fit(X, TARGETS["three classes"], classes=np.arange(3))
+    monkeypatch.setattr(np, "unique", None)
+    model.partial_fit(X, TARGETS["three classes"], classes=np.arange(3))
 
 
 def test_names_of_features_take_the_long_way(monkeypatch):

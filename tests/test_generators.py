@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A seed gives the generator that NumPy makes of it, in less time."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from nnfast import _generators
+from nnfast._generators import generator
+
+SEEDS = [0, 1, 42, 2**31, 2**32 - 1]
+
+
+@pytest.fixture(params=["quick", "slow"])
+def way(request, monkeypatch):
+    """With this NumPy, and with one that takes no list for a state."""
+
+    def refuse(self, n_words, dtype=np.uint32):
+        raise TypeError("an array is required")
+
+    if request.param == "slow":
+        monkeypatch.setattr(_generators._Zeros, "generate_state", refuse)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_it_is_the_one_that_numpy_makes(way, seed):
+    assert pickle.dumps(generator(seed)) == pickle.dumps(np.random.RandomState(seed))
+
+
+def test_this_numpy_takes_the_quick_way(monkeypatch):
+    monkeypatch.setattr(_generators, "check_random_state", None)
+    generator(0)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_what_is_no_seed_is_refused_in_numpy_s_words(way, seed):
+    for make in (np.random.RandomState, generator):
+        with pytest.raises(
+            ValueError, match=r"^Seed must be between 0 and 2\*\*32 - 1$"
+        ):
+            make(seed)
+
+
+def test_anything_else_is_as_in_scikit_learn():
+    given = np.random.RandomState(3)
+    assert generator(given) is given
+    assert generator(None) is np.random.mtrand._rand
+    assert generator(np.int64(7)).randint(1000) == generator(7).randint(1000)
