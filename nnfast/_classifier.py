@@ -40,6 +40,8 @@ class Classifier(ClassifierMixin, BaseMLP):
     def _n_classes(self) -> int:
         """Length of ``classes_``, which a user can assign."""
         labels = self._label_binarizer
+        if self.classes_ is labels.classes_:
+            return len(labels.classes_)
         # What a first partial_fit is told of multi-label targets is kept, and not used.
         told = labels.y_type_.startswith("multilabel") and np.ndim(self.classes_) == 1
         if np.shape(self.classes_) != np.shape(labels.classes_) and not told:

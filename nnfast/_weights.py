@@ -7,8 +7,6 @@ what that call uses.
 """
 
 import operator
-from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,22 +18,12 @@ from . import _parameters
 _form = operator.attrgetter("shape", "dtype", "strides")
 
 
-@lru_cache(maxsize=16)
-def _forms(widths: tuple[int, ...], dtype: np.dtype[Any]) -> list[Any]:
-    """The forms of the views of a θ."""
-    size = dtype.itemsize
-    coefs: list[Any] = [
-        ((fan_in, fan_out), dtype, (fan_out * size, size))
-        for fan_in, fan_out in pairwise(widths)
-    ]
-    return coefs + [((fan_out,), dtype, (size,)) for fan_out in widths[1:]]
-
-
 class Weights(BaseEstimator):
     """An estimator as far as its weights go."""
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
+    _views: tuple[list[np.ndarray], list[Any]]  # and their forms
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether it is, by scikit-learn's own rule, which looks at every attribute."""
@@ -48,7 +36,8 @@ class Weights(BaseEstimator):
         """Take θ as the parameters and make the views of it."""
         self._parameters, self._widths = theta, widths
         self.coefs_, self.intercepts_ = _parameters.views(theta, widths)
-        self._views = (*self.coefs_, *self.intercepts_)
+        views = [*self.coefs_, *self.intercepts_]
+        self._views = (views, [*map(_form, views)])
 
     def _owns_views(self) -> bool:
         """Whether coefs_ and intercepts_ still hold our views, every one of them."""
@@ -56,11 +45,11 @@ class Weights(BaseEstimator):
             held = (*self.coefs_, *self.intercepts_)
         except TypeError:
             return False
-        ours = vars(self).get("_views", ())
+        ours, forms = vars(self).get("_views", ([], []))
         return (
             len(held) == len(ours)
             and all(map(operator.is_, held, ours))
-            and [*map(_form, held)] == _forms(self._widths, self._parameters.dtype)
+            and [*map(_form, held)] == forms
         )
 
     def _theta(self) -> tuple[np.ndarray, tuple[int, ...]]:
