@@ -120,7 +120,7 @@ def _changes(
     if resumed and estimator._owns_views() and estimator._parameters.flags.writeable:
         for name in ("_parameters", "_widths", "coefs_", "intercepts_"):
             learnt.pop(name, None)
-        learnt["_views"] = (*estimator._views,)  # another tuple: see of_one_model
+        learnt["_model"] = object()
         theta, learnt_theta = estimator._parameters, after["_parameters"]
         # NumPy would let other threads run while it copies.
         certain.append(_assignment(memoryview(theta), memoryview(learnt_theta)))
@@ -144,20 +144,20 @@ def _assignment(target: Any, values: Any) -> Callable[[], Any]:
 def of_one_model(method: Callable[..., Any]) -> Callable[..., Any]:
     """Make a method that predicts: a fit that ends meanwhile does not mix two models.
 
-    Every fit that ends leaves another tuple of views behind. A prediction that finds
-    one is repeated with a copy of the model.
+    Every fit that ends leaves another ``_model`` behind. A prediction that finds one is
+    repeated with a copy of the model.
     """
 
     @wraps(method)
     def predict(self: Any, X: Any) -> Any:
-        views = vars(self).get("_views")
+        model = vars(self).get("_model")
         try:
             result = method(self, X)
         except Exception:
-            if vars(self).get("_views") is views:
+            if vars(self).get("_model") is model:
                 raise
         else:
-            if vars(self).get("_views") is views:
+            if vars(self).get("_model") is model:
                 return result
         return method(copy_of_one_model(self), X)
 
@@ -174,5 +174,5 @@ def copy_of_one_model(estimator: Any) -> Any:
                 setattr(copy, name, state[name].copy())
         if copy._owns_views():
             copy._adopt(copy._parameters.copy(), copy._widths)
-        if vars(estimator).get("_views") is state.get("_views"):
+        if vars(estimator).get("_model") is state.get("_model"):
             return copy

@@ -7,7 +7,7 @@ estimator as it was.
 
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
@@ -32,6 +32,9 @@ from ._private_views import PrivateViews
 from ._saving import Saving
 from ._scikit_learn import fit_context
 from ._validation import validate_training, validate_weight
+
+# Nets are values, and a prediction of one row is made in the time that takes.
+_net = lru_cache(maxsize=32)(_core.Net)
 
 
 class BaseMLP(PrivateViews, Saving, ABC):
@@ -321,7 +324,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
         self, widths: tuple[int, ...], output: str, loss: str, huber_delta: float = 1.0
     ) -> Any:
         hidden = hidden_activations(self.activation, len(widths) - 2)
-        return _core.Net(widths, (*hidden, output), loss, huber_delta)
+        return _net(widths, (*hidden, output), loss, huber_delta)
 
     def _outputs(
         self, X: Any, output: str | None = None, both: bool = False

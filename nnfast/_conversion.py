@@ -108,7 +108,7 @@ def scikit_learn_state(estimator: Any, state: dict[str, Any]) -> dict[str, Any]:
 
     Nothing is copied: arrays are views of the estimator's.
     """
-    dropped = {"_parameters", "_widths", "_views", "n_jobs"}
+    dropped = {"_parameters", "_widths", "_model", "n_jobs"}
     for name, default in own_parameters(ours_for(estimator)).items():
         # A user's attribute of that name stays, and the loss that is one there.
         if name != "loss" and _same(state.get(name), default):

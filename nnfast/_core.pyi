@@ -39,6 +39,16 @@ def is_plain(array: object, ndim: int, /) -> bool:
     aligned, native float32 or float64, all finite.
     """
 
+def are_views(
+    parameters: object, widths: object, coefs: object, intercepts: object, /
+) -> bool:
+    """Whether two lists or tuples are the views of a vector of parameters.
+
+    So they are when they hold plain arrays, one for each layer of the network with
+    these widths, each at its place in the vector; see ``is_plain``, but numbers may be
+    any. Whatever else is given is none.
+    """
+
 @final
 class Net:
     """The shape of a network: an immutable value.

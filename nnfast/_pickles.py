@@ -33,7 +33,7 @@ class Pickles(Weights):
                 del state["coefs_"], state["intercepts_"]
             else:
                 state.pop("_parameters", None)
-            state.pop("_views", None)
+            state.pop("_model", None)
         state.pop("_random_state", None)
         for name, (as_plain, _) in _CONVERSIONS.items():
             if name in state:

@@ -6,16 +6,10 @@ views of it. The lists belong to the user: whatever they hold at the next call i
 what that call uses.
 """
 
-import operator
-from typing import Any
-
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from . import _parameters
-
-# What NumPy lets a user change of a view that stays the same object.
-_form = operator.attrgetter("shape", "dtype", "strides")
+from . import _core, _parameters
 
 
 class Weights(BaseEstimator):
@@ -23,7 +17,7 @@ class Weights(BaseEstimator):
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
-    _views: tuple[list[np.ndarray], list[Any]]  # and their forms
+    _model: object  # another one for another model: see of_one_model
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether it is, by scikit-learn's own rule, which looks at every attribute."""
@@ -36,20 +30,13 @@ class Weights(BaseEstimator):
         """Take θ as the parameters and make the views of it."""
         self._parameters, self._widths = theta, widths
         self.coefs_, self.intercepts_ = _parameters.views(theta, widths)
-        views = [*self.coefs_, *self.intercepts_]
-        self._views = (views, [*map(_form, views)])
+        self._model = object()
 
     def _owns_views(self) -> bool:
-        """Whether coefs_ and intercepts_ still hold our views, every one of them."""
-        try:
-            held = (*self.coefs_, *self.intercepts_)
-        except TypeError:
-            return False
-        ours, forms = vars(self).get("_views", ([], []))
-        return (
-            len(held) == len(ours)
-            and all(map(operator.is_, held, ours))
-            and [*map(_form, held)] == forms
+        """Whether coefs_ and intercepts_ hold views of θ still, every one of them."""
+        known = vars(self).get
+        return _core.are_views(
+            known("_parameters"), known("_widths"), self.coefs_, self.intercepts_
         )
 
     def _theta(self) -> tuple[np.ndarray, tuple[int, ...]]:

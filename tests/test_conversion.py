@@ -84,6 +84,7 @@ def converted(estimator):
 def attributes(estimator):
     """All of them; without the best weights where scikit-learn has no use for them."""
     found = vars(estimator).copy()
+    found.pop("_model", None)  # there for its identity
     if not found["early_stopping"]:
         found.pop("_best_coefs", None)
         found.pop("_best_intercepts", None)

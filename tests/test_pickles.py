@@ -54,7 +54,7 @@ def test_the_state_is_plain():
     state = model.__getstate__()
     assert state["nnfast_schema"] == _pickles.SCHEMA
     assert type(state["_optimizer"]) is type(state["_label_binarizer"]) is dict
-    assert not {"coefs_", "intercepts_", "_views", "_random_state"} & state.keys()
+    assert not {"coefs_", "intercepts_", "_model", "_random_state"} & state.keys()
     assert state["_label_binarizer"]["classes"] is state["classes_"]
 
 

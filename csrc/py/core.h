@@ -33,6 +33,9 @@ const struct nnf_kernels *nnf_net_kernels(NetObject *self, PyObject *isa,
 /* Net.train, in training.c. */
 PyObject *nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs);
 
+/* are_views of the module, in views.c. */
+PyObject *nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args);
+
 /* A call into the core: it has a workspace, runs without the GIL, and comes back to
  * let signals through. */
 struct detached {

@@ -236,6 +236,8 @@ force_threads(PyObject *module, PyObject *force)
 static PyMethodDef module_methods[] = {
     {"is_plain", (PyCFunction)(void (*)(void))is_plain, METH_FASTCALL,
      "Whether an object is an array that the core can use as it is."},
+    {"are_views", (PyCFunction)(void (*)(void))nnf_are_views, METH_FASTCALL,
+     "Whether two lists of arrays are the views of a vector of parameters."},
     {"force_threads", force_threads, METH_O,
      "For tests: whether to share all work among n_threads, worth it or not."},
     {NULL, NULL, 0, NULL},

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Whether the arrays of an estimator are still the views of its θ, all of them in their
+ * places: asked before every prediction, of which one of a row takes microseconds.
+ */
+#include "core.h"
+
+/* What of θ no view has been found of. */
+struct rest {
+    const char *data;
+    size_t size;
+    enum nnf_real real;
+};
+
+/* Whether a list's entry views the next numbers: rows × columns of them, or a vector of
+ * as many as columns where there are no rows. */
+static bool
+is_next(struct rest *rest, PyObject *list, Py_ssize_t i, size_t rows, size_t columns)
+{
+    PyObject *object = PySequence_GetItem(list, i);
+    struct array array;
+    bool is = false;
+
+    if (object != NULL && nnf_array_is_plain(object, rows > 0 ? 2 : 1, &array)) {
+        is = (rows > 0 ? nnf_array_has_shape(object, rows, columns)
+                       : array.size == columns) &&
+             array.real == rest->real && array.data == rest->data &&
+             array.size <= rest->size;
+    }
+    if (is) {
+        rest->data += array.n_bytes;
+        rest->size -= array.size;
+    }
+    Py_XDECREF(object);
+    return is;
+}
+
+static bool
+is_list(PyObject *object, Py_ssize_t n)
+{
+    return (PyList_Check(object) || PyTuple_Check(object)) &&
+           PySequence_Size(object) == n;
+}
+
+PyObject *
+nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    struct array theta;
+    struct rest rest;
+    Py_ssize_t n;
+    size_t in, out;
+    bool are;
+
+    (void)module;
+    if (n_args != 4) {
+        PyErr_Format(PyExc_TypeError, "are_views takes 4 arguments, got %zd", n_args);
+        return NULL;
+    }
+    if (!nnf_array_is_plain(args[0], 1, &theta) || !PyTuple_Check(args[1])) {
+        Py_RETURN_FALSE;
+    }
+    rest = (struct rest){theta.data, theta.size, theta.real};
+    n = PyTuple_GET_SIZE(args[1]) - 1;
+    are = is_list(args[2], n) && is_list(args[3], n);
+    for (Py_ssize_t i = 0; are && i < n; i++) {
+        in = PyLong_AsSize_t(PyTuple_GET_ITEM(args[1], i));
+        out = PyLong_AsSize_t(PyTuple_GET_ITEM(args[1], i + 1));
+        are = in > 0 && is_next(&rest, args[2], i, in, out) &&
+              is_next(&rest, args[3], i, 0, out);
+    }
+    return PyErr_Occurred() ? NULL : PyBool_FromLong(are && rest.size == 0);
+}
