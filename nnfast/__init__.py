@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from ._mlp_classifier import MLPClassifier
     from ._mlp_regressor import MLPRegressor
-    from ._model_file import load_model
+    from ._model_files.file import load_model
 
     __version__: str
 
@@ -51,7 +51,7 @@ _MODULE_OF = {
     "install": "_install",
     "is_installed": "_install",
     "load_ipython_extension": "_install",
-    "load_model": "_model_file",
+    "load_model": "_model_files.file",
     "uninstall": "_install",
     "unload_ipython_extension": "_install",
 }

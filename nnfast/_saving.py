@@ -52,7 +52,7 @@ class Saving(Pickles):
         >>> nnfast.load_model(io.BytesIO(file.getvalue()))
         MLPRegressor(random_state=0, solver='lbfgs')
         """
-        from ._model_file import save_model
+        from ._model_files.file import save_model
 
         save_model(self, path, optimizer)
 

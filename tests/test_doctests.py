@@ -12,7 +12,7 @@ import doctest, importlib, pkgutil
 import nnfast
 
 attempted = failed = 0
-modules = [m.name for m in pkgutil.iter_modules(nnfast.__path__, "nnfast.")]
+modules = [m.name for m in pkgutil.walk_packages(nnfast.__path__, "nnfast.")]
 for name in ["nnfast", *modules]:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     result = doctest.testmod(importlib.import_module(name), optionflags=flags)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import nnfast
-from nnfast import _model_contents, _pickles
+from nnfast import _pickles
+from nnfast._model_files import contents
 
 KEPT = Path(__file__).parent / "kept"
 
@@ -59,7 +60,7 @@ def test_a_pickle(path):
 
 
 def test_every_version_is_kept():
-    versions = range(1, _model_contents.VERSION + 1)
+    versions = range(1, contents.VERSION + 1)
     assert {path.split("/")[0] for path in kept("*/*.safetensors")} >= {
         f"file-{version}" for version in versions
     }

@@ -18,7 +18,7 @@ from malformed import allowed, changes, memory, opened, seeds
 from reliability import files, shim
 
 import nnfast
-from nnfast import _safetensors
+from nnfast._model_files import safetensors
 
 each_seed = pytest.mark.parametrize("name", seeds())
 
@@ -428,12 +428,12 @@ def test_the_estimate_of_json_is_never_too_low():
     """What the reader charges for a text is what it takes, or more."""
     for name, raw in NASTY.items():
         text = raw.decode()
-        charged = _safetensors.Allowance(float("inf"))
+        charged = safetensors.Allowance(float("inf"))
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
         value = None
         try:
-            value = _safetensors.json_value(text, "it", charged)
+            value = safetensors.json_value(text, "it", charged)
         except ValueError:
             assert name in ("deep", "many deep", "digits")
         peak = tracemalloc.get_traced_memory()[1] - before

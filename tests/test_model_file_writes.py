@@ -13,7 +13,7 @@ import pytest
 from model_corpus import X, corpus, equal, saved
 
 import nnfast
-from nnfast import _model_file
+from nnfast._model_files import file as model_file
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -120,7 +120,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path, whole = tmp_path / "model", saved(corpus()["text"][0])
     path.write_bytes(b"old")
     n_done, fails_after = 0, 0
-    write = _model_file._write
+    write = model_file._write
 
     def failing(file, buffer):
         nonlocal n_done
@@ -130,7 +130,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write(file, buffer)
         n_done += 1
 
-    monkeypatch.setattr(_model_file, "_write", failing)
+    monkeypatch.setattr(model_file, "_write", failing)
     # The header, two weights, two biases and two curves.
     for nth in range(7):
         n_done, fails_after = 0, nth

@@ -68,7 +68,9 @@ def test_the_wheel_is_small_and_complete(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     package = {name for name in names if name.startswith("nnfast/")}
-    source = {f"nnfast/{path.name}" for path in (ROOT / "nnfast").glob("*.py*")}
+    paths = (ROOT / "nnfast").rglob("*.py*")
+    source = {path.relative_to(ROOT).as_posix() for path in paths if path.is_file()}
+    source = {name for name in source if "__pycache__" not in name}
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     assert package == source | {"nnfast/py.typed", f"nnfast/_core{suffix}"}
     assert "nnfast.pth" in names

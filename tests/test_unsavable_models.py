@@ -9,7 +9,7 @@ from model_corpus import COLUMNS, X, equal, reopened
 from sklearn.exceptions import NotFittedError
 
 import nnfast
-from nnfast import _safetensors
+from nnfast._model_files import safetensors
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -108,5 +108,5 @@ def test_more_layers_than_a_file_may_have(monkeypatch):
         hidden_layer_sizes=[1] * 999, max_iter=1, solver="sgd"
     ).fit(X, X[:, 0])
     assert equal(reopened(deep).predict(X), deep.predict(X))
-    monkeypatch.setattr(_safetensors, "MAX_HEADER", 1000)
+    monkeypatch.setattr(safetensors, "MAX_HEADER", 1000)
     assert "of 1000 allowed" in refusal(deep)

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 import nnfast
-from nnfast import _model_contents, _pickles
+from nnfast import _pickles
+from nnfast._model_files import contents
 
 rng = np.random.RandomState(0)
 X = rng.normal(size=(40, 3))
@@ -78,7 +79,7 @@ def note(model, rows, path):
 def main():
     here = Path(__file__).parent
     for folder, write in {
-        here / f"file-{_model_contents.VERSION}": write_file,
+        here / f"file-{contents.VERSION}": write_file,
         here / f"pickle-{_pickles.SCHEMA}": write_pickle,
     }.items():
         if folder.exists():

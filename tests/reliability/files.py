@@ -20,7 +20,7 @@ from typing import Any
 import malformed
 
 import nnfast
-from nnfast import _model_parameters, _model_training
+from nnfast._model_files import parameters, training
 
 from . import shim
 
@@ -33,10 +33,10 @@ def remembered(check: Callable[[Any], None]) -> Callable[[Any], None]:
     valid = set()
 
     def checked(estimator: Any) -> None:
-        parameters = (type(estimator), repr(vars(estimator)))
-        if parameters not in valid:
+        given = (type(estimator), repr(vars(estimator)))
+        if given not in valid:
             check(estimator)
-            valid.add(parameters)
+            valid.add(given)
 
     return checked
 
@@ -86,9 +86,9 @@ def measure(name: str, step: int, masks: list[int]) -> dict[str, Any]:
 
 def main() -> None:
     warnings.simplefilter("ignore")  # a model may have been given names of columns
-    check = remembered(_model_parameters.validate_parameters)
-    _model_parameters.validate_parameters = check
-    _model_training.validate_parameters = check
+    check = remembered(parameters.validate_parameters)
+    parameters.validate_parameters = check
+    training.validate_parameters = check
     name, step, *masks = sys.argv[1:]
     print(json.dumps(damaged(name, int(step), [int(mask) for mask in masks])))
 

@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import _parameters
-from ._mlp_regressor import MLPRegressor
-from ._model_values import count, document, encode, known, parsed, real
-from ._safetensors import Contents
-from ._scikit_learn import validate_parameters
-from ._stochastic import Optimizer
+from .. import _parameters
+from .._mlp_regressor import MLPRegressor
+from .._scikit_learn import validate_parameters
+from .._stochastic import Optimizer
+from .safetensors import Contents
+from .values import count, document, encode, known, parsed, real
 
 _COUNTS = ("n_iter_", "t_", "_no_improvement_count")
 _NUMBERS = {

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 
 from sklearn.utils.validation import check_is_fitted
 
-from ._apart import copy_of_one_model
-from ._atomic import replacing
-from ._conversion import is_own_class, ours_for
-from ._model_contents import ESTIMATORS, Model, described
-from ._safetensors import Allowance, data_of, header_of, parse_header, read_header
+from .._apart import copy_of_one_model
+from .._conversion import is_own_class, ours_for
+from .atomic import replacing
+from .contents import ESTIMATORS, Model, described
+from .safetensors import Allowance, data_of, header_of, parse_header, read_header
 
 
 def save_model(estimator: Any, path: Any, with_optimizer: bool) -> None:

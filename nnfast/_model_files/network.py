@@ -6,11 +6,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import _core, _parameters
-from ._constraints import hidden_activations
-from ._model_values import count, document, known, parsed
-from ._pieces import pieces
-from ._safetensors import Contents
+from .. import _core, _parameters
+from .._constraints import hidden_activations
+from .._pieces import pieces
+from .safetensors import Contents
+from .values import count, document, known, parsed
 
 MAX_LAYERS = 1000
 _TYPES: tuple[np.dtype[Any], ...] = (np.dtype(np.float32), np.dtype(np.float64))

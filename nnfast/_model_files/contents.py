@@ -10,11 +10,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import _model_labels, _model_network, _model_parameters, _model_training
-from ._mlp_classifier import MLPClassifier
-from ._mlp_regressor import MLPRegressor
-from ._model_values import known
-from ._safetensors import Contents
+from .._mlp_classifier import MLPClassifier
+from .._mlp_regressor import MLPRegressor
+from . import labels, network, parameters, training
+from .safetensors import Contents
+from .values import known
 
 VERSION = 1
 ESTIMATORS = {"classifier": MLPClassifier, "regressor": MLPRegressor}
@@ -34,16 +34,16 @@ def described(
         "format": "nnfast",
         "version": str(VERSION),
         "estimator": kind,
-        "network": _model_network.network_of(estimator, theta, widths, arrays),
-        "parameters": _model_parameters.parameters_of(estimator, made, arrays),
-        "training": _model_training.training_of(estimator, arrays),
+        "network": network.network_of(estimator, theta, widths, arrays),
+        "parameters": parameters.parameters_of(estimator, made, arrays),
+        "training": training.training_of(estimator, arrays),
     }
     if kind == "classifier":
-        metadata["labels"], metadata["classes"] = _model_labels.labels_of(estimator)
+        metadata["labels"], metadata["classes"] = labels.labels_of(estimator)
     if hasattr(estimator, "feature_names_in_"):
-        metadata["feature_names"] = _model_labels.feature_names_of(estimator)
+        metadata["feature_names"] = labels.feature_names_of(estimator)
     if with_optimizer:
-        metadata |= _model_training.optimizer_of(estimator, theta, arrays)
+        metadata |= training.optimizer_of(estimator, theta, arrays)
     # The largest entries first: all are then aligned, as in the package's files.
     order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
     return metadata, {name: arrays[name] for name in order}
@@ -70,8 +70,8 @@ class Model:
             if (name in metadata) != (kind == "classifier"):
                 raise ValueError(f"{name} must be there for a classifier, and only so")
 
-        self.widths, activations = _model_network.check_network(contents)
-        self.estimator = _model_parameters.check_parameters(
+        self.widths, activations = network.check_network(contents)
+        self.estimator = parameters.check_parameters(
             contents, ESTIMATORS[kind], activations
         )
         self.attributes = {
@@ -79,27 +79,27 @@ class Model:
             "n_layers_": len(self.widths),
             "n_outputs_": self.widths[-1],
             "out_activation_": activations[-1],
-            **_model_training.check_training(contents),
+            **training.check_training(contents),
         }
         if kind == "classifier":
-            self.attributes |= _model_labels.check_labels(
+            self.attributes |= labels.check_labels(
                 contents, activations[-1], self.widths[-1]
             )
         if "feature_names" in metadata:
-            names = _model_labels.check_feature_names(contents, self.widths[0])
+            names = labels.check_feature_names(contents, self.widths[0])
             self.attributes["feature_names_in_"] = names
         self.optimizer = None
         if "optimizer" in metadata:
-            self.optimizer = _model_training.check_optimizer(contents, self.widths)
+            self.optimizer = training.check_optimizer(contents, self.widths)
         contents.end_of_claims()
 
     def read(self, file: BinaryIO) -> Any:
         """The estimator with the arrays that the file has."""
-        theta = _model_network.read_layers(file, self.contents, "layers", self.widths)
-        _model_parameters.read_parameters(file, self.contents, self.estimator)
-        _model_training.read_training(file, self.contents, self.attributes)
+        theta = network.read_layers(file, self.contents, "layers", self.widths)
+        parameters.read_parameters(file, self.contents, self.estimator)
+        training.read_training(file, self.contents, self.attributes)
         self.attributes["_optimizer"] = self.optimizer and (
-            _model_training.read_optimizer(file, self.contents, self.optimizer)
+            training.read_optimizer(file, self.contents, self.optimizer)
         )
         vars(self.estimator).update(self.attributes)
         self.estimator._adopt(theta, self.widths)

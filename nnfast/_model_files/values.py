@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ._safetensors import Contents, json_value
+from .safetensors import Contents, json_value
 
 # What is counted is below it; what is more would not be a count of anything.
 _END = 2**63

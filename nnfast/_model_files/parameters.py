@@ -12,13 +12,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import _core, _parameters
-from ._constraints import hidden_activations
-from ._conversion import own_parameters
-from ._model_network import check_widths, claim_layers, layers, read_layers
-from ._model_values import count, decode, document, encode, known, parsed
-from ._safetensors import Contents
-from ._scikit_learn import validate_parameters
+from .. import _core, _parameters
+from .._constraints import hidden_activations
+from .._conversion import own_parameters
+from .._scikit_learn import validate_parameters
+from .network import check_widths, claim_layers, layers, read_layers
+from .safetensors import Contents
+from .values import count, decode, document, encode, known, parsed
 
 _Arrays = dict[str, np.ndarray]
 _N_WORDS = 624  # of MT19937's state

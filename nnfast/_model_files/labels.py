@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _labels
-from ._model_values import document, from_lines, known, lines, parsed
-from ._safetensors import Contents
+from .. import _labels
+from .safetensors import Contents
+from .values import document, from_lines, known, lines, parsed
 
 _TYPES = ["bool", "float16", "float32", "float64"] + [
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
