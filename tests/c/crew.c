@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Who works on a task: shares cover it, helpers come, stay without signals and go when
+ * the pool is closed, and a crew has as many workers as the work is worth and asks its
+ * poll as often as it says. Prints how many facts held; exits 0 only when all did.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "crew.h" /* not of the API */
+#include "system.h"
+
+#include "check.h"
+#include "take.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { MOST_SHARES = 8, COUNT = 1000 };
+
+static void
+nap(void)
+{
+    const struct timespec millisecond = {.tv_nsec = 1000000};
+
+    nanosleep(&millisecond, NULL);
+}
+
+/* Shares. */
+
+static void
+check_shares(size_t count, size_t n_shares)
+{
+    size_t next = 0, least = count / n_shares;
+    bool fits = true;
+
+    for (size_t i = 0; i < n_shares; i++) {
+        const struct nnf_part part = {0, i, n_shares};
+        size_t first, last;
+
+        nnf_share(count, &part, &first, &last);
+        fits = fits && first == next && last - first >= least &&
+               last - first <= least + (count % n_shares != 0);
+        next = last;
+    }
+    check(fits && next == count, "shares follow each other, alike, to the end");
+}
+
+/* A team. */
+
+/* What a task has seen: who did each share, and how often. */
+struct seen {
+    atomic_size_t worker[MOST_SHARES], times[MOST_SHARES];
+    atomic_size_t wrong;
+    size_t n_shares;
+    size_t patience; /* milliseconds that share 0 waits for the others to be begun */
+    atomic_size_t n_begun;
+    atomic_bool hears_signals;
+};
+
+static bool
+hears_signals(void)
+{
+#if !defined(_WIN32)
+    sigset_t blocked;
+
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    return !sigismember(&blocked, SIGINT) || !sigismember(&blocked, SIGTERM);
+#else
+    return false;
+#endif
+}
+
+static void
+note(void *context, const struct nnf_part *part)
+{
+    struct seen *seen = context;
+
+    if (part->n_shares != seen->n_shares || part->share >= seen->n_shares ||
+        part->worker >= NNF_MAX_THREADS) {
+        atomic_fetch_add(&seen->wrong, 1);
+        return;
+    }
+    atomic_store(&seen->worker[part->share], part->worker);
+    atomic_fetch_add(&seen->times[part->share], 1);
+    atomic_fetch_add(&seen->n_begun, 1);
+    if (part->worker > 0 && hears_signals()) {
+        atomic_store(&seen->hears_signals, true);
+    }
+    for (size_t i = 0; part->share == 0 && i < seen->patience &&
+                       atomic_load(&seen->n_begun) < seen->n_shares;
+         i++) {
+        nap();
+    }
+}
+
+/* Run a task of so many shares; how many of them helpers have done. */
+static size_t
+helped(struct nnf_team *team, size_t n_shares, size_t patience)
+{
+    struct seen seen = {.n_shares = n_shares, .patience = patience};
+    size_t n_helped = 0, n_once = 0;
+
+    nnf_team_run(team, n_shares, note, &seen);
+    for (size_t i = 0; i < n_shares; i++) {
+        n_helped += atomic_load(&seen.worker[i]) > 0;
+        n_once += atomic_load(&seen.times[i]) == 1;
+    }
+    check(n_once == n_shares && atomic_load(&seen.wrong) == 0, "each share once");
+    check(!atomic_load(&seen.hears_signals), "signals are left to the caller");
+    return n_helped;
+}
+
+static struct nnf_team
+team_of(size_t n_threads, atomic_bool *taken)
+{
+    struct nnf_team team = {0};
+    struct arena arena = {.base = (char *)taken};
+
+    nnf_team_plan(&team, n_threads, &arena);
+    return team;
+}
+
+static void
+check_team(void)
+{
+    atomic_bool *taken = take(NNF_MAX_THREADS * sizeof *taken, 0);
+    struct nnf_team team = team_of(0, taken), other;
+    struct arena counted = {0};
+
+    check(team.n_threads == 1, "a team has its caller");
+    nnf_team_plan(&team, 1000, &counted);
+    check(team.n_threads == NNF_MAX_THREADS, "and no more than the pool allows");
+    check(counted.used >= NNF_MAX_THREADS * sizeof *taken, "its memory is counted");
+
+    team = team_of(MOST_SHARES, taken);
+    other = team;
+    check(nnf_team_size(&team) == MOST_SHARES, "a team alone is whole");
+    nnf_team_start(&team);
+    check(nnf_team_size(&team) == MOST_SHARES, "also at work");
+    nnf_team_start(&other);
+    check(nnf_team_size(&team) == MOST_SHARES / 2, "two share the threads");
+    nnf_threads_force(true);
+    check(nnf_team_size(&team) == MOST_SHARES, "but not where that is forced");
+    nnf_threads_force(false);
+    nnf_team_stop(&other);
+    check(nnf_team_size(&team) == MOST_SHARES, "until one has ended");
+    nnf_threads_set_limit(3);
+    check(nnf_team_size(&team) == 3, "the limit holds for every team");
+    nnf_threads_set_limit(NNF_MAX_THREADS);
+    nnf_team_stop(&team);
+
+    for (size_t n = 1; n <= MOST_SHARES; n++) {
+        helped(&team, n, 0);
+    }
+    check(helped(&team, 1, 0) == 0, "a share alone is the caller's");
+    free(taken);
+}
+
+/* Helpers come if they are waited for long enough, after a sleep too; a closed pool has
+ * none, and one that has been forgotten starts anew. */
+static void
+check_helpers(void)
+{
+    const size_t enough = 20000, a_while = 100; /* milliseconds */
+    atomic_bool *taken = take(NNF_MAX_THREADS * sizeof *taken, 0);
+    struct nnf_team team = team_of(3, taken);
+
+    check(helped(&team, 3, enough) > 0, "helpers come");
+    for (int i = 0; i < 10; i++) {
+        nap(); /* until they sleep */
+    }
+    check(helped(&team, 3, enough) > 0, "those that sleep are woken");
+    nnf_pool_close();
+    check(helped(&team, 3, a_while) == 0, "a closed pool has no helpers");
+    check(team.n_threads == 3, "though it has had some");
+    nnf_pool_forget();
+    check(helped(&team, 3, enough) > 0, "a child starts its own");
+    nnf_pool_close();
+    nnf_pool_forget();
+    nnf_pool_close();
+    check(helped(&team, 3, a_while) == 0, "nor does one that never had any");
+    check(team.n_threads == 1, "which the team is told");
+    nnf_pool_forget();
+    free(taken);
+}
+
+static void
+check_clock(void)
+{
+#if !defined(_WIN32)
+    struct timespec before, after;
+    double now, first, last;
+
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    now = nnf_clock();
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    first = (double)before.tv_sec * 1e9 + (double)before.tv_nsec;
+    last = (double)after.tv_sec * 1e9 + (double)after.tv_nsec;
+    check(first <= now && now <= last, "the clock tells nanoseconds");
+#endif
+}
+
+/* A crew. */
+
+struct asked {
+    size_t times, last; /* the time at which it says stop; 0: never */
+};
+
+static int
+ask(void *context)
+{
+    struct asked *asked = context;
+
+    return ++asked->times == asked->last;
+}
+
+struct bench {
+    struct nnf_kernels kernels;
+    struct asked asked;
+    struct nnf_poll poll;
+    struct nnf_crew crew;
+    void *block;
+};
+
+/* A crew at work, whose patience is `patience` units of work; likeness: its pace is
+ * that of crews with the same. */
+static void
+begin(struct bench *b, size_t n_threads, double patience, double likeness)
+{
+    struct arena arena = {0};
+
+    *b = (struct bench){.kernels = *nnf_kernels_find(NULL, NNF_FLOAT32)};
+    b->kernels.poll_work = patience;
+    b->poll = (struct nnf_poll){ask, &b->asked};
+    nnf_crew_plan(&b->crew, n_threads, 100, &arena);
+    b->block = take(arena.used, 0);
+    arena = (struct arena){.base = b->block};
+    nnf_crew_plan(&b->crew, n_threads, 100, &arena);
+    nnf_crew_begin(&b->crew, &b->kernels, likeness * patience, &b->poll);
+}
+
+static void
+end(struct bench *b)
+{
+    nnf_crew_end(&b->crew);
+    free(b->block);
+}
+
+static void
+check_polls(void)
+{
+    struct bench b;
+    bool stopped = false;
+
+    begin(&b, 2, 10, 1);
+    for (size_t i = 1; i <= 100; i++) {
+        stopped = stopped || nnf_crew_stopped(&b.crew, 0, 1);
+        check(b.asked.times == i / 10, "poll comes when its work has come together");
+    }
+    for (size_t i = 0; i < 100; i++) {
+        stopped = stopped || nnf_crew_stopped(&b.crew, 1, 10);
+    }
+    check(b.asked.times == 10, "helpers count nothing");
+    check(nnf_crew_time(&b.crew, NNF_POLL_NANOSECONDS) == 10, "work is told in time");
+    nnf_crew_spent(&b.crew, NNF_POLL_NANOSECONDS);
+    check(b.asked.times == 11 && !stopped, "and time counts as work");
+    b.asked.last = 12;
+    check(nnf_crew_stopped(&b.crew, 0, 10), "poll stops the caller");
+    check(nnf_crew_stopped(&b.crew, 1, 0), "and helpers");
+    check(nnf_crew_stopped(&b.crew, 0, 100) && nnf_crew_spent(&b.crew, 1e9),
+          "for good");
+    check(b.asked.times == 12, "and is asked no more");
+    end(&b);
+}
+
+/* A task that counts its shares. */
+static void
+count(void *context, const struct nnf_part *part)
+{
+    (void)part;
+    atomic_fetch_add((atomic_size_t *)context, 1);
+}
+
+/* Waking a team counts as 20 µs of work, doing all alone as none. */
+static void
+check_runs(void)
+{
+    atomic_size_t n_shares = 0;
+    size_t n_runs = 0;
+    struct bench b;
+
+    begin(&b, 3, 10, 1);
+    for (; n_runs < 10000 && nnf_crew_run(&b.crew, 1, count, &n_shares); n_runs++) {
+    }
+    check(n_runs == 10000 && b.asked.times == 0, "a run alone takes no time itself");
+    check(atomic_load(&n_shares) == n_runs, "and is one share");
+    b.asked.last = 2;
+    for (n_runs = 1; nnf_crew_run(&b.crew, 3, count, &n_shares); n_runs++) {
+    }
+    check(b.asked.times == 2, "runs of a team are stopped");
+    check(n_runs >= 2990 && n_runs <= 3010, "after 20 microseconds each");
+    check(atomic_load(&n_shares) == 10000 + 3 * n_runs, "each of its shares was done");
+    check(!nnf_crew_run(&b.crew, 1, count, &n_shares), "so is a run alone then");
+    end(&b);
+}
+
+/* Each worker of a crew has 120 µs of work, as counted, or is left out. */
+static void
+check_workers(void)
+{
+    struct bench b;
+    double least;
+
+    begin(&b, 4, 1e6, 2);
+    least = nnf_crew_time(&b.crew, 120e3);
+    check(nnf_crew_workers(&b.crew, 0) == 1, "no work is for one");
+    check(nnf_crew_workers(&b.crew, 1.9 * least) == 1, "so is little");
+    check(nnf_crew_workers(&b.crew, 2.1 * least) == 2, "more is for two");
+    check(nnf_crew_workers(&b.crew, 3.5 * least) == 3, "or three");
+    check(nnf_crew_workers(&b.crew, 1e6 * least) == 4, "much is for all");
+    nnf_threads_force(true);
+    check(nnf_crew_workers(&b.crew, 0) == 4, "when forced, anything is");
+    nnf_threads_force(false);
+    nnf_threads_set_limit(2);
+    check(nnf_crew_workers(&b.crew, 1e6 * least) == 2, "within the limit");
+    nnf_threads_set_limit(NNF_MAX_THREADS);
+    end(&b);
+    begin(&b, 1, 1e6, 2);
+    check(nnf_crew_workers(&b.crew, 1e6 * least) == 1, "a lone caller has no helpers");
+    end(&b);
+}
+
+static void
+check_room(void)
+{
+    struct bench b;
+    const char *room;
+
+    begin(&b, 3, 1e6, 3);
+    room = nnf_crew_room(&b.crew, 0);
+    for (size_t i = 0; i < 3; i++) {
+        const char *next = nnf_crew_room(&b.crew, i + 1);
+
+        check((uintptr_t)room % NNF_ALIGNMENT == 0 && next >= room + 100,
+              "each share has room of its own");
+        room = next;
+    }
+    end(&b);
+}
+
+/* What a crew has learnt an alike one knows, and no other. */
+static void
+check_memory(void)
+{
+    struct bench b;
+
+    begin(&b, 4, 1e6, 0.1);
+    check(nnf_pace_threads(&b.crew.pace) == 4, "a crew begins with all its threads");
+    b.crew.pace.here = b.crew.pace.home = 1;
+    b.crew.pace.home_rate = 5;
+    end(&b);
+    begin(&b, 4, 1e6, 0.1);
+    check(b.crew.pace.home_rate == 5 && nnf_pace_threads(&b.crew.pace) == 2,
+          "the next goes on from what it has learnt");
+    end(&b);
+    begin(&b, 3, 1e6, 0.1);
+    check(b.crew.pace.home_rate == 0 && nnf_pace_threads(&b.crew.pace) == 3,
+          "one of other threads does not");
+    end(&b);
+    begin(&b, 4, 1e6, 0.3);
+    check(b.crew.pace.home_rate == 0, "nor one of other work");
+    end(&b);
+    begin(&b, 4, 1e6, 0.1);
+    check(b.crew.pace.home_rate == 5, "those that learn nothing leave nothing");
+    end(&b);
+    nnf_pool_forget();
+    begin(&b, 4, 1e6, 0.1);
+    check(b.crew.pace.home_rate == 0, "a child knows nothing");
+    end(&b);
+}
+
+int
+main(void)
+{
+    for (size_t count = 0; count < COUNT; count = 2 * count + 1) {
+        for (size_t n_shares = 1; n_shares <= MOST_SHARES; n_shares++) {
+            check_shares(count, n_shares);
+        }
+    }
+    check_clock();
+    check_team();
+    check_helpers();
+    check_polls();
+    check_runs();
+    check_workers();
+    check_room();
+    check_memory();
+    return verdict();
+}
