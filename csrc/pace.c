@@ -98,10 +98,13 @@ end_trial(struct nnf_pace *pace, double rate, double elapsed)
     pace->rest = rest < LONGEST_REST ? rest : LONGEST_REST;
 }
 
-/* At home: a trial is due when its time has come, or when the latest was faster. */
+/* At home: a trial is due when its time has come, or when the latest, as it went, would
+ * be won by now. */
 static void
 note_rate(struct nnf_pace *pace, double rate, double elapsed)
 {
+    double gain = pace->upward ? GAIN : 1;
+
     if (pace->home_rate == 0) {
         pace->home_rate = rate;
         pace->rest = FIRST_TRIAL * elapsed / pace->beats;
@@ -109,7 +112,7 @@ note_rate(struct nnf_pace *pace, double rate, double elapsed)
     pace->home_rate += NEWS * (rate - pace->home_rate);
     pace->rest -= elapsed;
     if (pace->rest <= 0 ||
-        (pace->rival_rate > 0 && pace->home_rate > pace->rival_rate)) {
+        (pace->rival_rate > 0 && pace->home_rate * gain > pace->rival_rate)) {
         begin_trial(pace, can_go(pace, !pace->upward) ? !pace->upward : pace->upward);
     }
 }

@@ -51,6 +51,12 @@ no_difference(size_t n_threads)
     return 150e3 + 0 * (double)n_threads;
 }
 
+static double
+hardly_faster(size_t n_threads)
+{
+    return n_threads > 1 ? 980e3 : 1e6;
+}
+
 /* Time that so many steps take. */
 static double
 run(struct nnf_pace *pace, machine *step, size_t n_steps)
@@ -88,6 +94,51 @@ check_change(machine *before, machine *after, size_t best, const char *name)
     nnf_pace_begin(&pace, 2, 1, clock_of_test);
     run(&pace, before, 2000);
     check(run(&pace, after, 20000) <= 1.1 * 20000 * after(best), name);
+}
+
+/* The first measurement, for which helpers are woken and caches filled, is not
+ * believed, nor the first after a change. */
+static void
+check_cold(void)
+{
+    struct nnf_pace pace;
+
+    nnf_pace_begin(&pace, 2, 1, clock_of_test);
+    run(&pace, far_apart, 1);
+    now += 1e9;
+    run(&pace, ideal, 3);
+    check(pace.home_rate == ideal(2), "a cold start says nothing");
+    while (nnf_pace_threads(&pace) == 2) {
+        run(&pace, ideal, 1);
+    }
+    now += 1e9;
+    run(&pace, ideal, 2);
+    check(nnf_pace_threads(&pace) == 2 && pace.rival_rate == ideal(1),
+          "nor does a change");
+}
+
+/* How many of so many steps more threads than one were given. */
+static size_t
+steps_of_several(struct nnf_pace *pace, machine *step, size_t n_steps)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_steps; i++) {
+        run(pace, step, 1);
+        n += nnf_pace_threads(pace) > 1;
+    }
+    return n;
+}
+
+/* Threads that gain little or nothing are left alone, but for trials. */
+static void
+check_little_gain(machine *step, const char *name)
+{
+    struct nnf_pace pace;
+
+    nnf_pace_begin(&pace, 2, 1, clock_of_test);
+    run(&pace, step, 1000);
+    check(steps_of_several(&pace, step, 10000) < 10000 / 16, name);
 }
 
 static void
@@ -137,6 +188,9 @@ main(void)
     check_machine(no_difference, 8, 1, "any number of threads alike");
     check_change(ideal, far_apart, 1, "the other core gets busy");
     check_change(far_apart, ideal, 2, "the other core gets free");
+    check_little_gain(no_difference, "a second thread that gains nothing");
+    check_little_gain(hardly_faster, "one that gains 2 %");
+    check_cold();
     check_time_between();
     check_clock();
     return verdict();
