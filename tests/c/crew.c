@@ -54,6 +54,7 @@ struct seen {
     atomic_size_t wrong;
     size_t n_shares;
     size_t patience; /* milliseconds that share 0 waits for the others to be begun */
+    size_t slowness; /* milliseconds that a share of a helper takes */
     atomic_size_t n_begun;
     atomic_bool hears_signals;
 };
@@ -92,13 +93,17 @@ note(void *context, const struct nnf_part *part)
          i++) {
         nap();
     }
+    for (size_t i = 0; part->worker > 0 && i < seen->slowness; i++) {
+        nap();
+    }
 }
 
 /* Run a task of so many shares; how many of them helpers have done. */
 static size_t
-helped(struct nnf_team *team, size_t n_shares, size_t patience)
+helped(struct nnf_team *team, size_t n_shares, size_t patience, size_t slowness)
 {
-    struct seen seen = {.n_shares = n_shares, .patience = patience};
+    struct seen seen = {
+        .n_shares = n_shares, .patience = patience, .slowness = slowness};
     size_t n_helped = 0, n_once = 0;
 
     nnf_team_run(team, n_shares, note, &seen);
@@ -151,10 +156,28 @@ check_team(void)
     nnf_team_stop(&team);
 
     for (size_t n = 1; n <= MOST_SHARES; n++) {
-        helped(&team, n, 0);
+        helped(&team, n, 0, 0);
     }
-    check(helped(&team, 1, 0) == 0, "a share alone is the caller's");
+    check(helped(&team, 1, 0, 0) == 0, "a share alone is the caller's");
     free(taken);
+}
+
+/* Helpers at rest take no time of any CPU: a clock of Windows is no such. */
+static void
+check_rest(void)
+{
+#if !defined(_WIN32)
+    double begin = nnf_clock(), used;
+    clock_t before;
+
+    nap();
+    before = clock();
+    while (nnf_clock() < begin + 100e6) {
+        nap();
+    }
+    used = (double)(clock() - before) / CLOCKS_PER_SEC;
+    check(used < 0.05, "helpers that have waited for a while sleep");
+#endif
 }
 
 /* Helpers come if they are waited for long enough, after a sleep too; a closed pool has
@@ -166,20 +189,22 @@ check_helpers(void)
     atomic_bool *taken = take(NNF_MAX_THREADS * sizeof *taken, 0);
     struct nnf_team team = team_of(3, taken);
 
-    check(helped(&team, 3, enough) > 0, "helpers come");
+    check(helped(&team, 3, enough, 0) > 0, "helpers come");
     for (int i = 0; i < 10; i++) {
         nap(); /* until they sleep */
     }
-    check(helped(&team, 3, enough) > 0, "those that sleep are woken");
+    check(helped(&team, 3, enough, 0) > 0, "those that sleep are woken");
+    check(helped(&team, 3, enough, 5) > 0, "a caller that sleeps is woken too");
+    check_rest();
     nnf_pool_close();
-    check(helped(&team, 3, a_while) == 0, "a closed pool has no helpers");
+    check(helped(&team, 3, a_while, 0) == 0, "a closed pool has no helpers");
     check(team.n_threads == 3, "though it has had some");
     nnf_pool_forget();
-    check(helped(&team, 3, enough) > 0, "a child starts its own");
+    check(helped(&team, 3, enough, 0) > 0, "a child starts its own");
     nnf_pool_close();
     nnf_pool_forget();
     nnf_pool_close();
-    check(helped(&team, 3, a_while) == 0, "nor does one that never had any");
+    check(helped(&team, 3, a_while, 0) == 0, "nor does one that never had any");
     check(team.n_threads == 1, "which the team is told");
     nnf_pool_forget();
     free(taken);
