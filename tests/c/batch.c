@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { INPUTS = 10, HIDDEN = 20, OUTPUTS = 2, LAYERS = 2, THREADS = 4 };
+enum { INPUTS = 10, HIDDEN = 21, OUTPUTS = 2, LAYERS = 2, THREADS = 4 };
 enum { SIZE = (INPUTS + 1) * HIDDEN + (HIDDEN + 1) * OUTPUTS };
 enum {
     ROWS = 480,
@@ -31,7 +31,7 @@ static const struct nnf_net net = {
 
 /* Calls of kernels of which each share of a task makes a known number. */
 static const struct nnf_kernels *counted;
-static atomic_size_t n_forward, n_gradient, n_sparse, n_copies, most_samples;
+static atomic_size_t n_forward, n_gradient, n_sparse, n_copies, n_units, most_samples;
 
 static void
 count_forward(size_t d, size_t h, size_t units, size_t n, const void *weights,
@@ -44,6 +44,7 @@ count_forward(size_t d, size_t h, size_t units, size_t n, const void *weights,
     atomic_fetch_add(&n_forward,
                      h == OUTPUTS); /* the last layer, by one block of units */
     atomic_fetch_add(&n_copies, packed != NULL);
+    atomic_fetch_add(&n_units, units * (n / counted->lanes));
     while (n > most && !atomic_compare_exchange_weak(&most_samples, &most, n)) {
     }
     counted->dense_forward(d, h, units, n, weights, biases, input, output, stride,
@@ -68,10 +69,14 @@ count_sparse(size_t d, size_t h, const struct nnf_entries *x, const void *delta,
     counted->sparse_gradient(d, h, x, delta, first, last, gradient);
 }
 
+static _Thread_local bool is_caller;
+static atomic_size_t n_foreign;
+
 static int
 count_polls(void *context)
 {
     ++*(size_t *)context;
+    atomic_fetch_add(&n_foreign, !is_caller);
     return 0;
 }
 
@@ -130,6 +135,7 @@ begin(struct bench *b, size_t n_threads, double poll_work, bool is_sparse, bool 
     atomic_store(&n_gradient, 0);
     atomic_store(&n_sparse, 0);
     atomic_store(&n_copies, 0);
+    atomic_store(&n_units, 0);
     atomic_store(&most_samples, 0);
 }
 
@@ -244,6 +250,40 @@ polls_of(size_t n_threads, double poll_work)
     return n_polls;
 }
 
+/* What all is to be counted as: polls come at every so-many-th of it. */
+static void
+check_sum(bool is_sparse, double work, double before_a_poll)
+{
+    struct bench b;
+    double times = work / before_a_poll;
+
+    begin(&b, 1, before_a_poll, is_sparse, false);
+    nnf_batch_forward(&b.plan, &b.crew, &(struct nnf_rows){.data = &b.data, .n = ROWS},
+                      theta);
+    /* What goes beyond is forgotten: a piece's. */
+    check((double)b.n_polls > times / 2 && (double)b.n_polls <= times,
+          "poll is asked for the work that is done");
+    end(&b);
+}
+
+/* The gradient goes by as many entries at once as are a poll's work. */
+static void
+check_entries(size_t n_entries)
+{
+    const struct nnf_rows all = {.n = ROWS};
+    struct nnf_batch batch = {.rows = all};
+    static double slope[SIZE];
+    struct bench b;
+    double loss;
+
+    begin(&b, 1, (double)n_entries * ROWS - 1, false, true);
+    batch.rows.data = &b.data;
+    nnf_batch_gradient(&b.plan, &b.crew, &batch, theta, slope, &loss);
+    end(&b);
+    check(atomic_load(&n_gradient) == (SIZE + n_entries - 1) / n_entries,
+          "the gradient is formed in pieces");
+}
+
 /* A worker alone loads no more samples at once than in the time between two polls, or a
  * vector of them, in equal parts; several load as many each. */
 static void
@@ -262,6 +302,8 @@ check_pieces(void)
     }
     alone = polls_of(1, 0);
     check(atomic_load(&n_forward) == ROWS / lanes, "a vector of samples at least");
+    check(atomic_load(&n_units) == (HIDDEN + OUTPUTS) * (ROWS / lanes),
+          "of which each unit is formed once");
     nnf_threads_force(true);
     together = polls_of(3, 0);
     nnf_threads_force(false);
@@ -270,6 +312,7 @@ check_pieces(void)
           "for each worker");
     /* Beside the caller's own, which may be all, there is one for each round. */
     check(together <= alone + ROWS / lanes / 3, "and all at once");
+    check(atomic_load(&n_foreign) == 0, "only the caller is asked");
 }
 
 /* Weights of a large network are copied where many samples use them. */
@@ -351,8 +394,14 @@ main(void)
         starts[i] = (int64_t)(i * STORED);
     }
     counted = nnf_kernels_find(NULL, NNF_FLOAT64);
+    is_caller = true;
     check_work();
     check_pieces();
+    check_sum(false, forward_work(INPUTS, INPUTS) * ROWS, 2e4);
+    check_sum(true, forward_work(STORED, NNF_SCATTERED_WORK * STORED) * ROWS, 2e4);
+    check_entries(1);
+    check_entries(100);
+    check_entries(SIZE);
     check_copies(32, false);
     check_copies(64, true);
     check_weight(100, 0, 1);

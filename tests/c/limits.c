@@ -273,6 +273,12 @@ sizes_overflow_to_zero(const struct nnf_kernels *kernels)
         .activations = (const enum nnf_activation[]){NNF_IDENTITY},
         .loss = NNF_SQUARED_ERROR,
     };
+    const struct nnf_net broad = {
+        .n_layers = 1,
+        .widths = (const size_t[]){SIZE_MAX >> 10, 1},
+        .activations = (const enum nnf_activation[]){NNF_IDENTITY},
+        .loss = NNF_SQUARED_ERROR,
+    };
     struct counter counter = {.wanted = 1};
     struct nnf_training training = training_of(&counter);
     const struct nnf_bits bits = {.next_uint32 = NULL};
@@ -288,6 +294,12 @@ sizes_overflow_to_zero(const struct nnf_kernels *kernels)
     data.n_rows = 10;
     check(nnf_net_check(&vast) == NULL, "a network that memory could address");
     check(nnf_gradient_workspace(&vast, kernels, &data, 1) > 0, "and its workspace");
+    check(nnf_net_check(&broad) == NULL, "another, of which");
+    data.n_rows = 1000;
+    check(nnf_gradient_workspace(&broad, kernels, &data, 1) == 0,
+          "a tile is more than memory could address");
+    check(nnf_train_workspace(&broad, kernels, &training, &data) == 0,
+          "for training too");
 }
 
 int

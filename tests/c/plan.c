@@ -4,7 +4,8 @@
  * tile, how far its rows lie apart, where its buffers lie, and what is done at once.
  * Prints how many facts held; exits 0 only when all did.
  */
-#include "plan.h" /* not of the API */
+#include "plan.h"
+#include "batch.h" /* not of the API */
 
 #include "check.h"
 #include "take.h"
@@ -177,6 +178,36 @@ check_prediction_buffers(const struct bench *b)
     check(layers[2].output == layers[0].output, "layers take turns with two buffers");
 }
 
+/* All rows as tiles that stay loaded. */
+static void
+check_resident_buffers(const struct bench *b, size_t rows)
+{
+    enum { MOST_TILES = MOST_BUFFERS / 3 };
+    size_t n_tiles = nnf_plan_tiles(&b->plan, rows), n = 0;
+    struct bench resident = *b;
+    struct arena arena = {0};
+    struct buffer list[MOST_BUFFERS];
+    const struct nnf_tile *tiles;
+
+    if (n_tiles > MOST_TILES) {
+        return;
+    }
+    nnf_batch_plan_resident(&b->plan, rows, &arena);
+    resident.size = arena.used;
+    resident.block = take(resident.size, 0);
+    arena = (struct arena){.base = resident.block};
+    tiles = nnf_batch_plan_resident(&b->plan, rows, &arena);
+    for (size_t t = 0; t < n_tiles; t++) {
+        list[n++] = rows_of(b, tiles[t].input, b->net.widths[0] + 1);
+        list[n++] = rows_of(b, tiles[t].targets, b->net.widths[LAYERS]);
+        list[n++] = rows_of(b, tiles[t].weights, 1);
+        check((tiles[t].input == NULL) == b->plan.sparse, "dense inputs are loaded");
+    }
+    list[n++] = (struct buffer){(const char *)tiles, n_tiles * sizeof *tiles};
+    check_buffers(&resident, list, n);
+    free(resident.block);
+}
+
 /* Whether so many units, of d products each, are the fewest that fill the time between
  * two polls. */
 static bool
@@ -298,6 +329,7 @@ check_kernels(const struct nnf_kernels *kernels)
                 check_layers(&b);
                 if (how < 2) {
                     check_training_buffers(&b);
+                    check_resident_buffers(&b, rows[j]);
                 }
                 else {
                     check_prediction_buffers(&b);

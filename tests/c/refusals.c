@@ -60,6 +60,7 @@ static const struct network networks[] = {
     {WEIGHTS, 2, {SIZE_MAX, 3, 1}, {NNF_TANH, NNF_IDENTITY}, NNF_SQUARED_ERROR, 0},
     {WEIGHTS, 2, {2, SIZE_MAX / 128, 1}, {NNF_TANH, NNF_IDENTITY}, 1, 0},
     {WEIGHTS, 2, {2, 3, SIZE_MAX / 128}, {NNF_TANH, NNF_IDENTITY}, 1, 0},
+    {WEIGHTS, 2, {1024, SIZE_MAX >> 16, 1}, {NNF_TANH, NNF_IDENTITY}, 1, 0},
     {NULL, 1, {3, 1}, {NNF_LOGISTIC}, NNF_LOG_LOSS, 0},
     {NULL, 1, {3, 2}, {NNF_SOFTMAX}, NNF_LOG_LOSS, 0},
     {"log_loss needs a logistic or softmax output", 1, {3, 1}, {NNF_TANH}, 0, 0},

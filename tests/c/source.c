@@ -10,6 +10,7 @@
 #include "check.h"
 #include "kernels.h" /* not of the API: for poll_work */
 #include "take.h"
+#include "threads.h" /* nor this: for the calls at work */
 
 #include <math.h>
 #include <stdlib.h>
@@ -103,6 +104,8 @@ fit(struct source *source, bool asks, size_t n_rows, bool polls, float *slope)
     };
     void *work;
 
+    const struct nnf_team team = {.n_threads = 8};
+
     for (size_t i = 0; i < n_rows; i++) {
         numbers[i] = (float)(i * i % 11) / 10;
     }
@@ -112,6 +115,7 @@ fit(struct source *source, bool asks, size_t n_rows, bool polls, float *slope)
     work = take(nnf_train_workspace(&net, &kernels, &training, &data), 0xff);
     nnf_train(&net, &kernels, &training, &data, parameters, moments, NULL, work);
     *slope = parameters[0];
+    check(nnf_team_size(&team) == team.n_threads, "the call has ended, as it began");
     free(work);
     free(numbers);
     return training;
