@@ -6,6 +6,7 @@ written: every array and dict is compared with a copy afterwards.
 """
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -110,6 +111,39 @@ def test_another_shape(method, name):
         # Another number of rows of X is a wrong y (or out), to the one who is told.
         match = r"\b(X|y|out)\b" if name == "X" else rf"\b{name}\b"
         call.refuses(ValueError, match)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoilt", "words"),
+    [
+        (
+            "parameters",
+            np.zeros(3),
+            "float32 or float64 array of shape (26,), got float64 of shape (3,)",
+        ),
+        (
+            "X",
+            np.zeros((6, 3), ">f8"),
+            "float64 array of shape (any, 3), got byte-swapped >f8 of shape (6, 3)",
+        ),
+        (
+            "y",
+            np.zeros((6, 3)),
+            "float64 array of shape (6, 2), got float64 of shape (6, 3)",
+        ),
+        (
+            "gradient",
+            np.zeros(26, "i4"),
+            "float64 array of shape (26,), got int32 of shape (26,)",
+        ),
+    ],
+)
+def test_the_words_of_a_refusal(name, spoilt, words):
+    call = Call("gradient")
+    call.arguments[name] = spoilt
+    what = "C-contiguous, writable" if name == "gradient" else "C-contiguous"
+    sentence = re.escape(f"{name} must be a {what} {words}")
+    call.refuses((TypeError, ValueError), f"^{sentence}$")
 
 
 @pytest.mark.parametrize(("method", "name"), REAL_ARRAYS)
@@ -363,6 +397,13 @@ def test_net_is_an_immutable_value():
         type("Sub", (_core.Net,), {})
     with pytest.raises(TypeError):
         _core.Net.size = 3
+
+
+def test_everything_says_what_it_is_for():
+    names = ["size", "predict", "gradient", "train"]
+    things = [_core, _core.is_plain, _core.force_threads, _core.Net]
+    things += [getattr(_core.Net, name) for name in names]
+    assert all(thing.__doc__ for thing in things)
 
 
 def test_names():

@@ -6,6 +6,7 @@ Refusals are as in test_core_input.py.
 
 import ctypes
 import math
+import sys
 import threading
 
 import numpy as np
@@ -19,6 +20,7 @@ BAD_SETTINGS = {
     "learning_rate_init": [0.0, -1.0, math.nan, math.inf, "1", None, 10**400],
     "power_t": [-1.0, math.nan, math.inf, "1", None],
     "momentum": [-0.1, 1.1, math.nan, math.inf, "1", None],
+    "nesterovs_momentum": [0, 1.0, "1", None],
     "beta_1": [-0.1, 1.0, math.nan, "1", None],
     "beta_2": [-0.1, 1.0, math.nan, "1", None],
     "epsilon": [0.0, -1e-8, math.nan, math.inf, "1", None],
@@ -41,6 +43,7 @@ BAD_SETTINGS = {
     "dropout_seed": [-1, 2**64, 1.5, "1", None],
     "score": ["f1", "", "r2\0", 3, None],
     "n_threads": [0, -1, 1.5, "1", None, 2**80],
+    "advance_generator": [0, 1.0, "1", None],
 }
 
 
@@ -229,6 +232,51 @@ def test_bit_generator_is_locked_while_used_and_free_afterwards():
         call()
     assert bits.lock.acquire(blocking=False)
     bits.lock.release()
+
+
+def test_a_generator_is_let_go():
+    class Generator:
+        source, lock = np.random.PCG64(1), threading.Lock()
+        capsule = source.capsule
+
+    call = Call("train")
+    call.arguments["bit_generator"] = Generator
+    held = Generator.capsule, Generator.lock
+    before = [sys.getrefcount(thing) for thing in held]
+    for _ in range(5):
+        call()
+    assert [sys.getrefcount(thing) for thing in held] == before
+
+
+class StickyLock:
+    """A lock that says that it cannot be given back."""
+
+    def __init__(self):
+        self.taken = 0
+
+    def acquire(self):
+        self.taken += 1
+
+    def release(self):
+        raise LookupError("it sticks")
+
+
+def test_a_lock_that_cannot_be_given_back_is_told_and_ends_nothing(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    call = Call("train")
+    call.arguments["settings"]["batch_size"] = 2
+    call()
+    assert told == []
+
+    class Generator:
+        source = np.random.PCG64(1)
+        capsule, lock = source.capsule, StickyLock()
+
+    call.arguments["bit_generator"] = Generator
+    assert len(call()["loss_curve"]) == 2
+    assert Generator.lock.taken == len(told) == 2
+    assert {str(unraisable.exc_value) for unraisable in told} == {"it sticks"}
 
 
 @pytest.mark.parametrize("on_epoch", [3, "x", ()])

@@ -31,7 +31,8 @@ static const struct nnf_net net = {
 
 /* Calls of kernels of which each share of a task makes a known number. */
 static const struct nnf_kernels *counted;
-static atomic_size_t n_forward, n_gradient, n_sparse, n_copies, n_units, most_samples;
+static atomic_size_t n_forward, n_gradient, n_full, n_sparse, n_copies, n_units,
+    most_samples;
 
 static void
 count_forward(size_t d, size_t h, size_t units, size_t n, const void *weights,
@@ -57,6 +58,7 @@ count_gradient(size_t first, size_t last, size_t h, size_t n, const void *input,
                bool accumulate)
 {
     atomic_fetch_add(&n_gradient, h == OUTPUTS);
+    atomic_fetch_add(&n_full, h == OUTPUTS && last > first);
     counted->weight_gradient(first, last, h, n, input, delta, stride, gradient,
                              accumulate);
 }
@@ -133,6 +135,7 @@ begin(struct bench *b, size_t n_threads, double poll_work, bool is_sparse, bool 
     nnf_crew_begin(&b->crew, &b->kernels, 1, &b->poll);
     atomic_store(&n_forward, 0);
     atomic_store(&n_gradient, 0);
+    atomic_store(&n_full, 0);
     atomic_store(&n_sparse, 0);
     atomic_store(&n_copies, 0);
     atomic_store(&n_units, 0);
@@ -282,6 +285,7 @@ check_entries(size_t n_entries)
     end(&b);
     check(atomic_load(&n_gradient) == (SIZE + n_entries - 1) / n_entries,
           "the gradient is formed in pieces");
+    check(n_entries > 1 || atomic_load(&n_full) == HIDDEN + 1, "a row at least");
 }
 
 /* A worker alone loads no more samples at once than in the time between two polls, or a
