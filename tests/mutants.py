@@ -9,10 +9,14 @@ is put before the C programs and then before tests from Python, until something 
 FOLDER keeps the faults and the verdicts: a later run of as many goes on where this one
 ended, and puts what has survived before the tests again. It belongs to one state of
 csrc/.
+
+Faults that change nothing to be seen are in equivalent_mutants.txt, each with the
+reason. They are put before the tests as all others are, and are no kills; one that a
+test finds after all is told.
 """
 
+import hashlib
 import os
-import random
 import re
 import resource
 import runpy
@@ -20,19 +24,24 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from compiled import CC, ROOT, build
 
 # In the order of what they see for their time. Not the program that knows kernels only.
-PROGRAMS = ["refusals", "pace", "train", "steps", "sweep", "stops", "threads", "limits"]
-TESTS = ["core_callbacks", "gradients", "dropout", "sparse", "training"]
-TESTS += ["core_input", "core_settings", "core_junk"]
+PROGRAMS = ["refusals", "pace", "plan", "batch", "crew", "train", "steps", "source"]
+PROGRAMS += ["sweep", "stops", "threads", "limits"]
+TESTS = ["core_settings.py", "core_input.py", "core_callbacks.py", "training_ends.py"]
+TESTS += ["validation.py", "dropout.py", "core_junk.py", "gradients.py", "sparse.py"]
+TESTS += ["training.py", "pieces.py", "core_interrupts.py"]
+TESTS += ["memory.py::test_every_allocation_of_the_core"]
+TESTS += ["threads.py::test_the_environment_limits_threads"]
 
 # What a program and a run of pytest may take, many times what they do: of the CPU, in
 # the case of an endless loop; of a clock, twice, in that of a deadlock.
-SECONDS = {"program": (6, 30), "pytest": (90, 240)}
+SECONDS = {"program": (6, 30), "pytest": (180, 480)}
 MEMORY = 6 << 30  # bytes, before a wrong size takes the whole machine
 
 
@@ -95,7 +104,7 @@ class Bench:
         module = self.folder / f"nnfast/_core{sysconfig.get_config_var('EXT_SUFFIX')}"
         objects = [*(self.folder / "py").glob("*.o"), *core]
         call([*CC, "-shared", *objects, "-pthread", "-lm", "-o", module], check=True)
-        tests = [ROOT / f"tests/test_{name}.py" for name in TESTS]
+        tests = [ROOT / f"tests/test_{name}" for name in TESTS]
         options = ["-x", "-q", "-p", "no:cacheprovider"]
         pytest = [sys.executable, "-m", "pytest", *options, *tests]
         return fails("pytest", pytest, self.folder)
@@ -144,15 +153,36 @@ def mutants(folder):
 
 
 def difference(source, mutant):
-    """The lines that are not the same, with their number."""
-    lines = (ROOT / source).read_text().splitlines()
-    others = mutant.read_text().splitlines()
-    at = next(
-        i for i, line in enumerate(lines) if i >= len(others) or line != others[i]
-    )
+    """Where the first line is that is not the same, and what a listed fault has of it:
+    the source, the function, the lines."""
+    lines = [*(ROOT / source).read_text().splitlines(), ""]
+    others = [*mutant.read_text().splitlines(), ""]
+    at = next(i for i, (line, other) in enumerate(zip(lines, others)) if line != other)
     after = others[at : at + 1 + max(0, len(others) - len(lines))]
     shown = [f"- {lines[at].strip()}", *(f"+ {line.strip()}" for line in after)]
-    return "\n    ".join([f"{source}:{at + 1}", *shown])
+    outside = next((i for i in range(at - 1, -1, -1) if lines[i][:1] == "}"), 0)
+    names = (re.match(r"(\w+)\(", line) for line in lines[outside:at])
+    function = next((name[1] for name in names if name), "")
+    return f"{source}:{at + 1}", "\n    ".join([f"{source} {function}".strip(), *shown])
+
+
+def draw(folder, seed):
+    """Every fault with its difference, in an order that seems random: by a hash, so
+    that a change of csrc/ replaces those faults only that it touches."""
+    ranked, before = [], Counter()
+    for source, mutant in mutants(folder):
+        place, fault = difference(source, mutant)
+        text = f"{seed} {fault}" + f" {before[fault]}" * (before[fault] > 0)
+        before[fault] += 1
+        rank = hashlib.sha256(text.encode()).digest()
+        ranked.append((rank, source, mutant, place, fault))
+    return [fault for _, *fault in sorted(ranked)]
+
+
+def equivalents():
+    """The listed faults, as difference() gives them."""
+    text = (ROOT / "tests/equivalent_mutants.txt").read_text()
+    return set(re.findall(r"^csrc/.+(?:\n    [-+] .*)+", text, re.MULTILINE))
 
 
 def main(folder, count, seed=0):
@@ -163,10 +193,10 @@ def main(folder, count, seed=0):
     log = folder / "verdicts"
     lines = log.read_text().splitlines() if log.exists() else []
     known = dict(line.split("\t") for line in lines)
-    drawn = mutants(folder)
-    random.Random(seed).shuffle(drawn)
-    survivors, total = [], 0
-    for source, mutant in drawn:
+    drawn = draw(folder, seed)
+    listed = equivalents()
+    survivors, n_equivalent, total = [], 0, 0
+    for source, mutant, place, fault in drawn:
         if total == count:
             break
         verdict = known.get(mutant.name, "survives")
@@ -174,11 +204,20 @@ def main(folder, count, seed=0):
             verdict = bench.verdict(source, mutant)
             with log.open("a") as file:
                 file.write(f"{mutant.name}\t{verdict}\n")
-        if verdict == "survives":
-            survivors.append(difference(source, mutant))
-        total += verdict not in ("the compiler", "same machine code")
+        if verdict in ("the compiler", "same machine code"):
+            continue
+        total += 1
+        if verdict != "survives":
+            if fault in listed:
+                print(f"{place}: {verdict} finds what is listed as equivalent")
+        elif fault in listed:
+            n_equivalent += 1
+        else:
+            survivors.append(f"{place}\n{fault}")
     print("\n".join(survivors))
-    print(f"{total - len(survivors)} of {total} killed, of {len(drawn)} that there are")
+    killed = total - n_equivalent - len(survivors)
+    print(f"{killed} of {total} killed, {n_equivalent} equivalent, ", end="")
+    print(f"{len(survivors)} unsorted, of {len(drawn)} that there are")
 
 
 if __name__ == "__main__":
