@@ -71,15 +71,24 @@ count_sparse(size_t d, size_t h, const struct nnf_entries *x, const void *delta,
     counted->sparse_gradient(d, h, x, delta, first, last, gradient);
 }
 
+/* Who is asked, and the time at which it says stop; 0: never. */
+struct asked {
+    size_t times, last;
+    size_t before_sparse; /* until the first row's part of a sparse gradient */
+};
+
 static _Thread_local bool is_caller;
 static atomic_size_t n_foreign;
 
 static int
-count_polls(void *context)
+ask(void *context)
 {
-    ++*(size_t *)context;
+    struct asked *asked = context;
+
+    asked->times++;
+    asked->before_sparse += atomic_load(&n_sparse) == 0;
     atomic_fetch_add(&n_foreign, !is_caller);
-    return 0;
+    return asked->times == asked->last;
 }
 
 /* Rows of ones, dense and sparse. */
@@ -93,7 +102,7 @@ struct bench {
     struct nnf_plan plan;
     struct nnf_crew crew;
     struct nnf_tile *resident;
-    size_t n_polls;
+    struct asked asked;
     struct nnf_poll poll;
     void *block;
 };
@@ -127,7 +136,7 @@ begin(struct bench *b, size_t n_threads, double poll_work, bool is_sparse, bool 
         b->data.columns = columns;
         b->data.n_stored = ROWS * STORED;
     }
-    b->poll = (struct nnf_poll){count_polls, &b->n_polls};
+    b->poll = (struct nnf_poll){ask, &b->asked};
     lay_out(b, n_threads, trains, &arena);
     b->block = take(arena.used, 0);
     arena = (struct arena){.base = b->block};
@@ -248,7 +257,7 @@ polls_of(size_t n_threads, double poll_work)
     check(nnf_batch_forward(&b.plan, &b.crew,
                             &(struct nnf_rows){.data = &b.data, .n = ROWS}, theta),
           "a poll that says nothing stops nothing");
-    n_polls = b.n_polls;
+    n_polls = b.asked.times;
     end(&b);
     return n_polls;
 }
@@ -264,7 +273,7 @@ check_sum(bool is_sparse, double work, double before_a_poll)
     nnf_batch_forward(&b.plan, &b.crew, &(struct nnf_rows){.data = &b.data, .n = ROWS},
                       theta);
     /* What goes beyond is forgotten: a piece's. */
-    check((double)b.n_polls > times / 2 && (double)b.n_polls <= times,
+    check((double)b.asked.times > times / 2 && (double)b.asked.times <= times,
           "poll is asked for the work that is done");
     end(&b);
 }
@@ -286,6 +295,40 @@ check_entries(size_t n_entries)
     check(atomic_load(&n_gradient) == (SIZE + n_entries - 1) / n_entries,
           "the gradient is formed in pieces");
     check(n_entries > 1 || atomic_load(&n_full) == HIDDEN + 1, "a row at least");
+}
+
+/* The gradient of sparse rows until the poll of that number; how it was asked. */
+static struct asked
+stopped_at(size_t last)
+{
+    const struct nnf_rows all = {.n = ROWS};
+    struct nnf_batch batch = {.rows = all};
+    static double slope[SIZE];
+    struct bench b;
+    double loss;
+
+    begin(&b, 1, 0, true, true);
+    b.asked.last = last;
+    batch.rows.data = &b.data;
+    check(nnf_batch_gradient(&b.plan, &b.crew, &batch, theta, slope, &loss) ==
+              (last == 0),
+          "a stop is told");
+    end(&b);
+    return b.asked;
+}
+
+/* Stopped while it is cleared, or between two rows, it goes no further. */
+static void
+check_stops(void)
+{
+    size_t before = stopped_at(0).before_sparse;
+
+    check(before > ROWS + INPUTS, "rows are gone through, and columns cleared");
+    for (size_t last = before - INPUTS; last <= before + 3; last++) {
+        check(stopped_at(last).times == last, "whoever says stop is asked no more");
+        check(atomic_load(&n_sparse) == (last > before ? last - before : 0),
+              "and no row is added");
+    }
 }
 
 /* A worker alone loads no more samples at once than in the time between two polls, or a
@@ -377,7 +420,7 @@ check_weight(size_t n_rows, float each, size_t least_polls)
     check(nnf_batch_weight(&batch, &b.crew, &weight) == (each != 0),
           "a batch without weight is told");
     check(weight == (double)each * (double)n_rows, "weights are summed");
-    check(b.n_polls >= least_polls, "with polls between");
+    check(b.asked.times >= least_polls, "with polls between");
     b.data.weights = NULL;
     check(nnf_batch_weight(&batch, &b.crew, &weight) && weight == (double)n_rows,
           "rows without weights count one each");
@@ -403,6 +446,7 @@ main(void)
     check_pieces();
     check_sum(false, forward_work(INPUTS, INPUTS) * ROWS, 2e4);
     check_sum(true, forward_work(STORED, NNF_SCATTERED_WORK * STORED) * ROWS, 2e4);
+    check_stops();
     check_entries(1);
     check_entries(100);
     check_entries(SIZE);

@@ -133,6 +133,14 @@ polls_come_between_sparse_rows(const struct nnf_kernels *kernels)
     free(parameters);
 }
 
+static int
+stop_after_two(void *context, const struct nnf_training *training, enum nnf_event event)
+{
+    (void)context;
+    (void)event;
+    return training->n_epochs == 2;
+}
+
 /* Wherever in a fit poll says stop, after its last step too, the fit says so. */
 static void
 stops_are_told(const struct nnf_kernels *kernels)
@@ -144,6 +152,15 @@ stops_are_told(const struct nnf_kernels *kernels)
         training.max_epochs = 1;
         check(is_stopped(kernels, training, rows, NULL) == (counter.calls > 0),
               "a stop is told");
+    }
+    for (size_t epochs = 1; epochs < 5; epochs++) {
+        struct counter counter = {.wanted = SIZE_MAX};
+        struct nnf_training training = training_of(&counter);
+
+        training.max_epochs = epochs;
+        training.on_epoch = stop_after_two;
+        check(is_stopped(kernels, training, 7, NULL) == (epochs >= 2),
+              "one at the end of an epoch too");
     }
 }
 
