@@ -258,17 +258,19 @@ def test_no_rows_to_predict():
     assert call() is None
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n", [1, 2, 3, 40])
-def test_a_single_output_and_its_complement(n):
+def test_a_single_output_and_its_complement(n, dtype):
     net = _core.Net((3, 1), ("logistic",), "log_loss", 1.0)
-    theta, X = np.array([1.0, -2.0, 0.5, 0.1]), np.random.RandomState(0).rand(n, 3)
-    alone, both = np.empty((n, 1)), np.empty((2, n))
+    theta = np.array([1.0, -2.0, 0.5, 0.1], dtype)
+    X = np.random.RandomState(0).rand(n, 3).astype(dtype)
+    alone, both = np.full((n, 1), np.nan, dtype), np.full((2, n), np.nan, dtype)
     net.predict(theta, X, alone)
     net.predict(theta, X, both)
     assert np.array_equal(both[1], alone[:, 0])
     assert np.array_equal(both[0], 1 - alone[:, 0])
     with pytest.raises(ValueError, match=rf"out must be a .* of shape \({n}, 1\)"):
-        net.predict(theta, X, np.empty((2, n + 1)))
+        net.predict(theta, X, np.empty((2, n + 1), dtype))
 
 
 # ---- plain arguments ----
