@@ -257,6 +257,11 @@ check_training(const struct bench *b)
     check_bench(b, right >= ROWS - 1, "the task is learnt");
     check_bench(b, memcmp(outputs, alone, ROWS * row) == 0,
                 "a row alone has the same bits");
+    for (size_t few = 2; few <= 16; few++) {
+        predict(b, theta, 1, few, 1, alone);
+        check_bench(b, memcmp(outputs + row, alone, few * row) == 0,
+                    "so have few rows");
+    }
     predict(b, theta, 0, ROWS, 2, alone);
     check_bench(b, memcmp(outputs, alone, ROWS * row) == 0,
                 "two threads predict the same");
