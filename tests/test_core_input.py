@@ -177,6 +177,22 @@ def test_memory_shared_with_a_written_array(method, name):
             call.refuses(ValueError, rf"\b({name}|{other})\b")
 
 
+@pytest.mark.parametrize("written_first", [False, True])
+def test_neighbours_in_memory_share_none(written_first):
+    call = Call("predict")
+    theta, out = call.arguments["parameters"], call.arguments["out"]
+    call()
+    block = np.zeros(theta.size + out.size)
+    if written_first:
+        other, again = np.split(block, [out.size])
+    else:
+        again, other = np.split(block, [theta.size])
+    again[:] = theta
+    call.arguments |= {"parameters": again, "out": other.reshape(out.shape)}
+    call()
+    np.testing.assert_array_equal(other, out.ravel())
+
+
 def test_validation_may_not_share_memory_with_what_is_written():
     for i in range(3):
         call = Call("train")
