@@ -39,6 +39,7 @@ TESTS += ["training.py", "pieces.py", "core_interrupts.py"]
 TESTS += ["memory.py::test_every_allocation_of_the_core"]
 TESTS += ["memory.py::test_an_array_at_work_cannot_be_resized"]
 TESTS += ["threads.py::test_the_environment_limits_threads"]
+TESTS += ["threads.py::test_where_warnings_are_errors_the_environment_ends_the_import"]
 
 # What a program and a run of pytest may take, many times what they do: of the CPU, in
 # the case of an endless loop; of a clock, twice, in that of a deadlock.

@@ -423,6 +423,14 @@ def test_a_bad_number_in_the_environment_is_named(setting):
     assert done.stderr.count("Warning") == 1
 
 
+def test_where_warnings_are_errors_the_environment_ends_the_import():
+    command = [sys.executable, "-W", "error", "-c", "from nnfast import _core"]
+    environment = os.environ | {"NNFAST_NUM_THREADS": "four"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "\nRuntimeWarning: NNFAST_NUM_THREADS='four' is not" in done.stderr
+
+
 @lists_threads
 @pytest.mark.parametrize("n_jobs", [None, -1, 4])
 def test_threadpoolctl_limits_threads(n_jobs):

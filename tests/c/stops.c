@@ -193,6 +193,8 @@ train(const struct call *call, const struct nnf_net *net,
     }
     check(stopped == (wanted > 0 && asked.calls >= wanted), "a stop is told");
     check(!stopped || asked.calls == wanted, "whoever said stop is asked no more");
+    check(stopped || !call->one_class || training.validation_score == 1,
+          "who knows one class only is right");
     check(memcmp(theta, course[training.n_updates], asked.size * sizeof *theta) == 0,
           "θ is that of the last step");
     return stopped;
