@@ -96,6 +96,18 @@ check_change(machine *before, machine *after, size_t best, const char *name)
     check(run(&pace, after, 20000) <= 1.1 * 20000 * after(best), name);
 }
 
+/* Steps of the machine until a trial begins. */
+static size_t
+steps_to_trial(struct nnf_pace *pace, machine *step)
+{
+    size_t n = 0, before = nnf_pace_threads(pace);
+
+    for (; n < 1000 && nnf_pace_threads(pace) == before; n++) {
+        run(pace, step, 1);
+    }
+    return n;
+}
+
 /* The first measurement, for which helpers are woken and caches filled, is not
  * believed, nor the first after a change. */
 static void
@@ -104,17 +116,18 @@ check_cold(void)
     struct nnf_pace pace;
 
     nnf_pace_begin(&pace, 2, 1, clock_of_test);
-    run(&pace, far_apart, 1);
-    now += 1e9;
+    run(&pace, ideal, 1);
+    run(&pace, huge, 1);
     run(&pace, ideal, 3);
     check(pace.home_rate == ideal(2), "a cold start says nothing");
-    while (nnf_pace_threads(&pace) == 2) {
-        run(&pace, ideal, 1);
-    }
+    steps_to_trial(&pace, ideal);
     now += 1e9;
     run(&pace, ideal, 2);
     check(nnf_pace_threads(&pace) == 2 && pace.rival_rate == ideal(1),
           "nor does a change");
+    nnf_pace_begin(&pace, 2, 1, clock_of_test);
+    /* Two until it measures, the cold one, and eight. */
+    check(steps_to_trial(&pace, huge) == 11, "the first trial comes after eight steps");
 }
 
 /* How many of so many steps more threads than one were given. */
