@@ -60,6 +60,21 @@ def test_bad_setting(key, value):
     call.refuses((TypeError, ValueError), key)
 
 
+class Raising:
+    """A number that raises what is no refusal."""
+
+    def __float__(self):
+        raise LookupError("of its own")
+
+
+@pytest.mark.parametrize("key", ["alpha", "learning_rate_init", "tol"])
+def test_what_a_number_raises_comes_through(key):
+    call = Call("train")
+    call.arguments["settings"][key] = Raising()
+    with pytest.raises(LookupError, match="of its own"):
+        call()
+
+
 @pytest.mark.parametrize("key", twin.settings_of())
 def test_missing_setting(key):
     call = Call("train")

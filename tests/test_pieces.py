@@ -149,6 +149,16 @@ def test_many_rows_are_looked_at_in_pieces():
         run()
 
 
+def test_a_last_row_that_is_a_piece_is_the_last():
+    n = 2**21 + 1  # a row more than is looked at at once
+    net = _core.Net((1, 2), ("softmax",), "log_loss")
+    theta, gradient = np.zeros(net.size), np.zeros(net.size)
+    labels = np.zeros(n + 1, np.int64)
+    labels[n] = 2  # no label, of no row
+    net.gradient(theta, np.ones((n, 1)), labels[:n], None, 0.0, gradient)
+    assert gradient.any()
+
+
 def test_a_single_long_row_is_one_piece():
     net = _core.Net((MANY, 1), ("identity",), "squared_error")
     rows = np.ones(MANY), np.arange(MANY, dtype=np.int32), np.array([0, 0, MANY])
