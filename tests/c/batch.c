@@ -362,6 +362,34 @@ check_pieces(void)
     check(atomic_load(&n_foreign) == 0, "only the caller is asked");
 }
 
+/* Threads that predict have tiles of their own, where all have some. */
+static void
+check_tiles(void)
+{
+    enum { TILES = 2 * THREADS };
+    double *many = take(TILES * ROWS * INPUTS * sizeof *many, 0);
+    double *outputs = take(TILES * ROWS * OUTPUTS * sizeof *outputs, 0);
+    const struct nnf_data data = {.n_rows = TILES * ROWS, .inputs = many };
+    struct nnf_data part = data;
+    struct nnf_kernels kernels = *counted;
+    struct arena arena = {0};
+    struct nnf_plan plan;
+    void *work;
+
+    kernels.dense_forward = count_forward;
+    part.n_rows /= THREADS;
+    nnf_plan_prediction(&plan, &net, &kernels, &part, &arena);
+    work = take(nnf_predict_workspace(&net, &kernels, &data, THREADS), 0);
+    atomic_store(&most_samples, 0);
+    nnf_threads_force(true);
+    nnf_predict(&net, &kernels, theta, &data, outputs, THREADS, NULL, work);
+    nnf_threads_force(false);
+    check(atomic_load(&most_samples) == plan.tile_rows, "a thread takes a whole tile");
+    free(work);
+    free(outputs);
+    free(many);
+}
+
 /* Weights of a large network are copied where many samples use them. */
 static void
 check_copies(size_t n_rows, bool copies)
@@ -450,10 +478,11 @@ main(void)
     check_entries(1);
     check_entries(100);
     check_entries(SIZE);
+    check_tiles();
     check_copies(32, false);
     check_copies(64, true);
     check_weight(100, 0, 1);
     check_weight(100, 0.5f, 1);
-    check_weight(3000000, 0.25f, 3);
+    check_weight(((size_t)2 << 20) + 1, 0.25f, 3);
     return verdict();
 }

@@ -159,6 +159,9 @@ check_team(void)
         helped(&team, n, 0, 0);
     }
     check(helped(&team, 1, 0, 0) == 0, "a share alone is the caller's");
+    team = team_of(MOST_SHARES, taken);
+    helped(&team, 1, 0, 0);
+    check(team.task == NULL, "of which helpers see nothing");
     free(taken);
 }
 
