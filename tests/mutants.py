@@ -31,8 +31,8 @@ import numpy as np
 from compiled import CC, ROOT, build
 
 # In the order of what they see for their time. Not the program that knows kernels only.
-PROGRAMS = ["refusals", "pace", "plan", "batch", "crew", "train", "steps", "source"]
-PROGRAMS += ["sweep", "stops", "threads", "limits"]
+PROGRAMS = ["refusals", "pace", "plan", "batch", "pieces", "crew", "team", "train"]
+PROGRAMS += ["steps", "source", "sweep", "stops", "threads", "limits"]
 TESTS = ["core_settings.py", "core_input.py", "core_callbacks.py", "training_ends.py"]
 TESTS += ["validation.py", "dropout.py", "core_junk.py", "gradients.py", "sparse.py"]
 TESTS += ["training.py", "pieces.py", "core_interrupts.py"]

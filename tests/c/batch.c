@@ -1,164 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * How a batch is cut: among as many workers as its work, as counted, is worth, and into
- * pieces between which poll is asked. Kernels that count their calls show it; no result
- * does. Prints how many facts held; exits 0 only when all did.
+ * How the work of a batch is counted: it is shared among as many workers as it is
+ * worth, and copied, scored and given whole tiles of it where that pays. Prints how
+ * many facts held; exits 0 only when all did.
  */
-#include "batch.h" /* not of the API */
-#include "crew.h"
-#include "plan.h"
-#include "span.h"
-
-#include "check.h"
-#include "take.h"
-
-#include <stdlib.h>
-
-enum { INPUTS = 10, HIDDEN = 21, OUTPUTS = 2, LAYERS = 2, THREADS = 4 };
-enum { SIZE = (INPUTS + 1) * HIDDEN + (HIDDEN + 1) * OUTPUTS };
-enum {
-    ROWS = 480,
-    STORED = 4
-}; /* one tile, in equal parts for up to four; entries of a
-      row */
-
-static const struct nnf_net net = {
-    .n_layers = LAYERS,
-    .widths = (const size_t[]){INPUTS, HIDDEN, OUTPUTS},
-    .activations = (const enum nnf_activation[]){NNF_TANH, NNF_IDENTITY},
-    .loss = NNF_SQUARED_ERROR,
-};
-
-/* Calls of kernels of which each share of a task makes a known number. */
-static const struct nnf_kernels *counted;
-static atomic_size_t n_forward, n_gradient, n_full, n_sparse, n_copies, n_units,
-    most_samples;
-
-static void
-count_forward(size_t d, size_t h, size_t units, size_t n, const void *weights,
-              const void *biases, const void *input, void *output, size_t stride,
-              const struct nnf_activation_kernels *activation, void *slope,
-              void *packed)
-{
-    size_t most = atomic_load(&most_samples);
-
-    atomic_fetch_add(&n_forward,
-                     h == OUTPUTS); /* the last layer, by one block of units */
-    atomic_fetch_add(&n_copies, packed != NULL);
-    atomic_fetch_add(&n_units, units * (n / counted->lanes));
-    while (n > most && !atomic_compare_exchange_weak(&most_samples, &most, n)) {
-    }
-    counted->dense_forward(d, h, units, n, weights, biases, input, output, stride,
-                           activation, slope, packed);
-}
-
-static void
-count_gradient(size_t first, size_t last, size_t h, size_t n, const void *input,
-               const struct nnf_delta *delta, size_t stride, void *gradient,
-               bool accumulate)
-{
-    atomic_fetch_add(&n_gradient, h == OUTPUTS);
-    atomic_fetch_add(&n_full, h == OUTPUTS && last > first);
-    counted->weight_gradient(first, last, h, n, input, delta, stride, gradient,
-                             accumulate);
-}
-
-static void
-count_sparse(size_t d, size_t h, const struct nnf_entries *x, const void *delta,
-             size_t first, size_t last, void *gradient)
-{
-    atomic_fetch_add(&n_sparse, 1);
-    counted->sparse_gradient(d, h, x, delta, first, last, gradient);
-}
-
-/* Who is asked, and the time at which it says stop; 0: never. */
-struct asked {
-    size_t times, last;
-    size_t before_sparse; /* until the first row's part of a sparse gradient */
-};
-
-static _Thread_local bool is_caller;
-static atomic_size_t n_foreign;
-
-static int
-ask(void *context)
-{
-    struct asked *asked = context;
-
-    asked->times++;
-    asked->before_sparse += atomic_load(&n_sparse) == 0;
-    atomic_fetch_add(&n_foreign, !is_caller);
-    return asked->times == asked->last;
-}
-
-/* Rows of ones, dense and sparse. */
-static double inputs[ROWS * INPUTS], targets[ROWS * OUTPUTS], theta[SIZE];
-static int64_t starts[ROWS + 1];
-static int32_t columns[ROWS * STORED];
-
-struct bench {
-    struct nnf_kernels kernels;
-    struct nnf_data data;
-    struct nnf_plan plan;
-    struct nnf_crew crew;
-    struct nnf_tile *resident;
-    struct asked asked;
-    struct nnf_poll poll;
-    void *block;
-};
-
-static void
-lay_out(struct bench *b, size_t n_threads, bool trains, struct arena *arena)
-{
-    if (trains) {
-        nnf_plan_training(&b->plan, &net, &b->kernels, &b->data, ROWS, NULL, arena);
-    }
-    else {
-        nnf_plan_prediction(&b->plan, &net, &b->kernels, &b->data, arena);
-    }
-    nnf_crew_plan(&b->crew, n_threads, b->plan.packed, arena);
-    b->resident = nnf_batch_plan_resident(&b->plan, ROWS, arena);
-}
-
-static void
-begin(struct bench *b, size_t n_threads, double poll_work, bool is_sparse, bool trains)
-{
-    struct arena arena = {0};
-
-    *b = (struct bench){.kernels = *counted};
-    b->kernels.poll_work = poll_work;
-    b->kernels.dense_forward = count_forward;
-    b->kernels.weight_gradient = count_gradient;
-    b->kernels.sparse_gradient = count_sparse;
-    b->data = (struct nnf_data){.n_rows = ROWS, .inputs = inputs, .targets = targets};
-    if (is_sparse) {
-        b->data.row_starts = starts;
-        b->data.columns = columns;
-        b->data.n_stored = ROWS * STORED;
-    }
-    b->poll = (struct nnf_poll){ask, &b->asked};
-    lay_out(b, n_threads, trains, &arena);
-    b->block = take(arena.used, 0);
-    arena = (struct arena){.base = b->block};
-    lay_out(b, n_threads, trains, &arena);
-    nnf_crew_begin(&b->crew, &b->kernels, 1, &b->poll);
-    atomic_store(&n_forward, 0);
-    atomic_store(&n_gradient, 0);
-    atomic_store(&n_full, 0);
-    atomic_store(&n_sparse, 0);
-    atomic_store(&n_copies, 0);
-    atomic_store(&n_units, 0);
-    atomic_store(&most_samples, 0);
-}
-
-static void
-end(struct bench *b)
-{
-    nnf_crew_end(&b->crew);
-    free(b->block);
-}
-
-/* Shares. */
+#include "counted.h"
+#include "score.h" /* nor this of the API */
 
 /* The patience with which the work of all rows is worth so many workers: each has 120
  * µs of it, as counted. */
@@ -166,14 +13,6 @@ static double
 patience(double work, double n_workers)
 {
     return work * ROWS * NNF_POLL_NANOSECONDS / (120e3 * n_workers);
-}
-
-/* What a row takes: each input to fetch, each unit's products and activation. */
-static double
-forward_work(double n_inputs, double products)
-{
-    return NNF_FETCH_WORK * n_inputs + (products + NNF_ACTIVATION_WORK) * HIDDEN +
-           (HIDDEN + NNF_ACTIVATION_WORK) * OUTPUTS;
 }
 
 enum what { PREDICTS, LEARNS, LEARNS_LOADED, LOADS, GRADIENT, SPARSE_GRADIENT };
@@ -244,124 +83,6 @@ check_work(void)
     end(&b);
 }
 
-/* Pieces. */
-
-/* Polls of a prediction by crews that ask wherever they can, alone or forced. */
-static size_t
-polls_of(size_t n_threads, double poll_work)
-{
-    struct bench b;
-    size_t n_polls;
-
-    begin(&b, n_threads, poll_work, false, false);
-    check(nnf_batch_forward(&b.plan, &b.crew,
-                            &(struct nnf_rows){.data = &b.data, .n = ROWS}, theta),
-          "a poll that says nothing stops nothing");
-    n_polls = b.asked.times;
-    end(&b);
-    return n_polls;
-}
-
-/* What all is to be counted as: polls come at every so-many-th of it. */
-static void
-check_sum(bool is_sparse, double work, double before_a_poll)
-{
-    struct bench b;
-    double times = work / before_a_poll;
-
-    begin(&b, 1, before_a_poll, is_sparse, false);
-    nnf_batch_forward(&b.plan, &b.crew, &(struct nnf_rows){.data = &b.data, .n = ROWS},
-                      theta);
-    /* What goes beyond is forgotten: a piece's. */
-    check((double)b.asked.times > times / 2 && (double)b.asked.times <= times,
-          "poll is asked for the work that is done");
-    end(&b);
-}
-
-/* The gradient goes by as many entries at once as are a poll's work. */
-static void
-check_entries(size_t n_entries)
-{
-    const struct nnf_rows all = {.n = ROWS};
-    struct nnf_batch batch = {.rows = all};
-    static double slope[SIZE];
-    struct bench b;
-    double loss;
-
-    begin(&b, 1, (double)n_entries * ROWS - 1, false, true);
-    batch.rows.data = &b.data;
-    nnf_batch_gradient(&b.plan, &b.crew, &batch, theta, slope, &loss);
-    end(&b);
-    check(atomic_load(&n_gradient) == (SIZE + n_entries - 1) / n_entries,
-          "the gradient is formed in pieces");
-    check(n_entries > 1 || atomic_load(&n_full) == HIDDEN + 1, "a row at least");
-}
-
-/* The gradient of sparse rows until the poll of that number; how it was asked. */
-static struct asked
-stopped_at(size_t last)
-{
-    const struct nnf_rows all = {.n = ROWS};
-    struct nnf_batch batch = {.rows = all};
-    static double slope[SIZE];
-    struct bench b;
-    double loss;
-
-    begin(&b, 1, 0, true, true);
-    b.asked.last = last;
-    batch.rows.data = &b.data;
-    check(nnf_batch_gradient(&b.plan, &b.crew, &batch, theta, slope, &loss) ==
-              (last == 0),
-          "a stop is told");
-    end(&b);
-    return b.asked;
-}
-
-/* Stopped while it is cleared, or between two rows, it goes no further. */
-static void
-check_stops(void)
-{
-    size_t before = stopped_at(0).before_sparse;
-
-    check(before > ROWS + INPUTS, "rows are gone through, and columns cleared");
-    for (size_t last = before - INPUTS; last <= before + 3; last++) {
-        check(stopped_at(last).times == last, "whoever says stop is asked no more");
-        check(atomic_load(&n_sparse) == (last > before ? last - before : 0),
-              "and no row is added");
-    }
-}
-
-/* A worker alone loads no more samples at once than in the time between two polls, or a
- * vector of them, in equal parts; several load as many each. */
-static void
-check_pieces(void)
-{
-    const double load = HIDDEN * NNF_FETCH_WORK; /* of a sample, by the widest layer */
-    const size_t lanes = counted->lanes;
-    size_t alone, together;
-
-    for (size_t parts = 1; parts <= 10; parts++) {
-        size_t samples = (ROWS + parts - 1) / parts;
-
-        polls_of(1, load * (double)samples);
-        check(atomic_load(&n_forward) == parts, "as many parts as need be");
-        check(atomic_load(&most_samples) < samples + lanes, "that are alike");
-    }
-    alone = polls_of(1, 0);
-    check(atomic_load(&n_forward) == ROWS / lanes, "a vector of samples at least");
-    check(atomic_load(&n_units) == (HIDDEN + OUTPUTS) * (ROWS / lanes),
-          "of which each unit is formed once");
-    nnf_threads_force(true);
-    together = polls_of(3, 0);
-    nnf_threads_force(false);
-    check(atomic_load(&n_forward) == ROWS / lanes &&
-              atomic_load(&most_samples) == lanes,
-          "for each worker");
-    /* Beside the caller's own, which may be all, there is one for each round. */
-    check(together <= alone + ROWS / lanes / 3, "and all at once");
-    check(atomic_load(&n_foreign) == 0, "only the caller is asked");
-}
-
 /* Threads that predict have tiles of their own, where all have some. */
 static void
 check_tiles(void)
@@ -427,62 +148,45 @@ check_copies(size_t n_rows, bool copies)
     free(many);
 }
 
-/* The weight of so many rows, of which every one has the same; polls on the way. */
+/* To score by R², targets are gone through twice, at 4 ns each. */
 static void
-check_weight(size_t n_rows, float each, size_t least_polls)
+check_score(void)
 {
-    const struct nnf_kernels *kernels = nnf_kernels_find(NULL, NNF_FLOAT32);
-    float *weights = take(n_rows * sizeof *weights, 0);
-    struct nnf_batch batch = {.rows = {.n = n_rows}};
+    struct nnf_scoring scoring = {.score = NNF_R2};
+    struct arena arena = {0};
     struct bench b;
-    double weight;
+    double expected;
+    void *block;
 
-    for (size_t i = 0; i < n_rows; i++) {
-        weights[i] = each;
+    begin(&b, 1, 1, false, true);
+    nnf_scoring_plan(&scoring, &b.plan, &arena);
+    block = take(arena.used, 0xff);
+    arena = (struct arena){.base = block};
+    nnf_scoring_plan(&scoring, &b.plan, &arena);
+    for (size_t i = 0; i < ROWS * OUTPUTS; i++) {
+        targets[i] = (double)(i % 2 + i % 4);
     }
-    begin(&b, 1, 0, false, true);
-    b.kernels.real = kernels->real;
-    b.data.n_rows = n_rows;
-    b.data.weights = weights;
-    batch.rows.data = &b.data;
-    check(nnf_batch_weight(&batch, &b.crew, &weight) == (each != 0),
-          "a batch without weight is told");
-    check(weight == (double)each * (double)n_rows, "weights are summed");
-    check(b.asked.times >= least_polls, "with polls between");
-    b.data.weights = NULL;
-    check(nnf_batch_weight(&batch, &b.crew, &weight) && weight == (double)n_rows,
-          "rows without weights count one each");
+    scoring.data = &b.data;
+    check(nnf_scoring_begin(&scoring, &b.plan, &b.crew), "it goes to the end");
+    expected = nnf_crew_time(&b.crew, 4.0 * 2 * ROWS * OUTPUTS);
+    check(b.crew.work > 0.99 * expected && b.crew.work < 1.01 * expected,
+          "what it takes is counted");
+    /* 0 and 2 by turns, and 2 and 4. */
+    check(scoring.mean[0] == ROWS && scoring.mean[1] == 3 * ROWS, "sums of targets");
+    check(scoring.spread[0] == ROWS && scoring.spread[1] == ROWS,
+          "squares of what they are away from their means");
+    free(block);
     end(&b);
-    free(weights);
 }
 
 int
 main(void)
 {
-    for (size_t i = 0; i < ROWS * INPUTS; i++) {
-        inputs[i] = 1;
-    }
-    for (size_t i = 0; i < ROWS * STORED; i++) {
-        columns[i] = (int32_t)(i % STORED);
-    }
-    for (size_t i = 0; i <= ROWS; i++) {
-        starts[i] = (int64_t)(i * STORED);
-    }
-    counted = nnf_kernels_find(NULL, NNF_FLOAT64);
-    is_caller = true;
+    begin_counting();
     check_work();
-    check_pieces();
-    check_sum(false, forward_work(INPUTS, INPUTS) * ROWS, 2e4);
-    check_sum(true, forward_work(STORED, NNF_SCATTERED_WORK * STORED) * ROWS, 2e4);
-    check_stops();
-    check_entries(1);
-    check_entries(100);
-    check_entries(SIZE);
     check_tiles();
     check_copies(32, false);
     check_copies(64, true);
-    check_weight(100, 0, 1);
-    check_weight(100, 0.5f, 1);
-    check_weight(((size_t)2 << 20) + 1, 0.25f, 3);
+    check_score();
     return verdict();
 }
