@@ -35,7 +35,7 @@ PROGRAMS = ["refusals", "pace", "plan", "batch", "pieces", "crew", "team", "trai
 PROGRAMS += ["steps", "source", "sweep", "stops", "threads", "limits"]
 TESTS = ["core_settings.py", "core_input.py", "core_callbacks.py", "training_ends.py"]
 TESTS += ["validation.py", "dropout.py", "core_junk.py", "gradients.py", "sparse.py"]
-TESTS += ["training.py", "pieces.py", "core_interrupts.py"]
+TESTS += ["views.py", "training.py", "pieces.py", "core_interrupts.py"]
 TESTS += ["memory.py::test_every_allocation_of_the_core"]
 TESTS += ["memory.py::test_whichever_allocation_of_python_fails"]
 TESTS += ["memory.py::test_an_array_at_work_cannot_be_resized"]
@@ -126,7 +126,8 @@ def fails(kind, command, folder):
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
-    more = {"timeout": clock, "preexec_fn": limit, "env": {"PYTHONPATH": str(folder)}}
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    more = {"timeout": clock, "preexec_fn": limit, "env": environment}
     for _ in range(2):
         try:
             done = call(command, cwd=folder, **more)
@@ -198,6 +199,8 @@ def main(folder, count, seed=0):
     known = dict(line.split("\t") for line in lines)
     drawn = draw(folder, seed)
     listed = equivalents()
+    for fault in sorted(listed - {fault for *_, fault in drawn}):
+        print(f"is listed as equivalent, and no fault of these sources: {fault}")
     survivors, n_equivalent, total = [], 0, 0
     for source, mutant, place, fault in drawn:
         if total == count:
