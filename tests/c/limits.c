@@ -296,6 +296,12 @@ sizes_overflow_to_zero(const struct nnf_kernels *kernels)
         .activations = (const enum nnf_activation[]){NNF_IDENTITY},
         .loss = NNF_SQUARED_ERROR,
     };
+    const struct nnf_net wide = {
+        .n_layers = 1,
+        .widths = (const size_t[]){1, (size_t)1 << 55},
+        .activations = (const enum nnf_activation[]){NNF_IDENTITY},
+        .loss = NNF_SQUARED_ERROR,
+    };
     struct counter counter = {.wanted = 1};
     struct nnf_training training = training_of(&counter);
     const struct nnf_bits bits = {.next_uint32 = NULL};
@@ -304,6 +310,9 @@ sizes_overflow_to_zero(const struct nnf_kernels *kernels)
     training.shuffle = &bits;
     check(nnf_train_workspace(&tiny, kernels, &training, &data) == 0,
           "an order of so many rows");
+    data.n_rows = SIZE_MAX / 12;
+    check(nnf_train_workspace(&tiny, kernels, &training, &data) == 0,
+          "one that has a size, but that no pointers could span");
     training.batch_size = SIZE_MAX;
     data.n_rows = SIZE_MAX / 64;
     check(nnf_train_workspace(&tiny, kernels, &training, &data) > 0,
@@ -317,6 +326,11 @@ sizes_overflow_to_zero(const struct nnf_kernels *kernels)
           "a tile is more than memory could address");
     check(nnf_train_workspace(&broad, kernels, &training, &data) == 0,
           "for training too");
+    check(nnf_net_check(&wide) == NULL,
+          "one of which it could not hold a few rows' outputs");
+    check(nnf_gradient_workspace(&wide, kernels, &data, 1) == 0, "has no workspace");
+    check(nnf_predict_workspace(&wide, kernels, &data, 1) == 0,
+          "nor one of a prediction");
 }
 
 int
