@@ -36,9 +36,7 @@ nnf_pace_begin(struct nnf_pace *pace, size_t n_threads, double likeness,
 size_t
 nnf_pace_threads(const struct nnf_pace *pace)
 {
-    size_t threads = pace->most >> pace->here;
-
-    return threads > 0 ? threads : 1;
+    return pace->most >> pace->here;
 }
 
 void
@@ -63,14 +61,13 @@ can_go(const struct nnf_pace *pace, bool upward)
     return upward ? pace->home > 0 : pace->most >> pace->home > 1;
 }
 
+/* In a direction in which it can go. */
 static void
 begin_trial(struct nnf_pace *pace, bool upward)
 {
     pace->upward = upward;
     pace->cost = 0;
-    if (can_go(pace, upward)) {
-        change(pace, upward ? pace->home - 1 : pace->home + 1);
-    }
+    change(pace, upward ? pace->home - 1 : pace->home + 1);
 }
 
 static void
