@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "kernels.h" /* not of the API: for poll_work */
+#include "span.h"    /* nor this: for NNF_FETCH_WORK */
 #include "take.h"
 
 #include <math.h>
@@ -18,6 +19,7 @@ enum {
     MOST_ROWS = 3300,
     TILES = 1100,
     INPUTS = 3,
+    WIDTH = 9,
     OUTPUTS = 2,
     MOST = 100,
     STEPS = 12
@@ -250,12 +252,27 @@ check_tiles(const struct nnf_kernels *kernels)
           "threads share tiles that are long to load");
 }
 
-/* Every place of the first dozen, then fewer and fewer: later ones are much the same.
- */
+/* Few rows, which go through the network one by one where loading a tile does not try
+ * one's patience, can be stopped between layers. */
+static void
+check_few_rows(const struct nnf_net *net, const struct nnf_kernels *kernels)
+{
+    const struct call few = {"few rows", .n_rows = kernels->lanes / 2};
+    struct nnf_kernels impatient = *kernels;
+    size_t wanted = 1;
+
+    impatient.poll_work = NNF_FETCH_WORK * WIDTH * (double)kernels->lanes;
+    while (evaluate(&few, net, &impatient, wanted, false)) {
+        wanted++;
+    }
+    check(wanted > 1, "there was a place to stop at between layers of a row");
+}
+
+/* Every place of the first two dozen, then fewer and fewer: those are much alike. */
 static size_t
 later(size_t wanted)
 {
-    return wanted + 1 + wanted / 12;
+    return wanted + 1 + wanted / 24;
 }
 
 int
@@ -274,12 +291,13 @@ main(void)
             call->hidden, call->labels ? NNF_SOFTMAX : NNF_IDENTITY};
         const struct nnf_net net = {
             .n_layers = 2,
-            .widths = (const size_t[]){INPUTS, 9, OUTPUTS},
+            .widths = (const size_t[]){INPUTS, WIDTH, OUTPUTS},
             .activations = activations,
             .loss = call->labels ? NNF_LOG_LOSS : NNF_SQUARED_ERROR,
         };
         size_t wanted = 0;
 
+        check_few_rows(&net, kernels);
         impatient.poll_work = 0;
         train(call, &net, &impatient, 0, course);
         do {
