@@ -14,10 +14,14 @@ needs_timer = pytest.mark.skipif(
 
 
 class Alarm:
-    """A handler that an interval timer calls, whenever Python looks for signals."""
+    """A handler that an interval timer calls, whenever Python looks for signals.
+
+    Not within itself: where the action takes longer than the interval, on a slow
+    machine or traced, there would be no end of it.
+    """
 
     def __init__(self, action=lambda: None):
-        self.action, self.count = action, 0
+        self.action, self.count, self.acts = action, 0, False
 
     def __enter__(self):
         self.before = signal.signal(signal.SIGALRM, self.handle)
@@ -26,7 +30,12 @@ class Alarm:
 
     def handle(self, signum, frame):
         self.count += 1
-        self.action()
+        if not self.acts:
+            self.acts = True
+            try:
+                self.action()
+            finally:
+                self.acts = False
 
     def __exit__(self, *exc):
         signal.setitimer(signal.ITIMER_REAL, 0)
