@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn import neural_network
 from sklearn.utils._param_validation import InvalidParameterError
 
-from nnfast import MLPClassifier, MLPRegressor
+from nnfast import MLPClassifier, MLPRegressor, _scikit_learn
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -203,6 +203,20 @@ def test_partial_fit_with_early_stopping():
     network = MLPRegressor(**SMALL, early_stopping=True)
     words = "partial_fit does not support early_stopping=True"
     refused(network, ValueError, words, X, t, method="partial_fit")
+
+
+def test_weights_of_zero_that_scikit_learn_lets_pass(monkeypatch):
+    """Before 1.9 it does."""
+    monkeypatch.setattr(_scikit_learn, "_check_sample_weight", lambda weight, X: weight)
+    words = "Sample weights must contain at least one non-zero number"
+    refused(MLPRegressor(**SMALL), ValueError, words, X, t, np.zeros(40))
+
+
+def test_lbfgs_that_starts_from_weights_that_are_not_finite():
+    network = MLPRegressor(**SMALL, solver="lbfgs", warm_start=True).fit(X, t)
+    network.coefs_[0][0, 0] = np.nan
+    words = "non-finite parameter weights.* at the end of iteration 0"
+    refused(network, ValueError, words, X, t)
 
 
 def test_a_validation_set_that_is_too_small():

@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 import nnfast
-from nnfast import MLPClassifier, MLPRegressor, _core
+from nnfast import MLPClassifier, MLPRegressor, _core, _lbfgs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -434,6 +434,17 @@ def test_log_probabilities_are_finite(target):
 def test_partial_fit_hides_from_lbfgs():
     assert hasattr(MLPClassifier(), "partial_fit")
     assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit")
+
+
+def test_lbfgs_prints_where_scipy_lets_it(monkeypatch):
+    monkeypatch.setattr("scipy.__version__", "1.14.1")
+    assert [_lbfgs._verbosity(verbose) for verbose in (False, True, 2)] == [
+        {"iprint": -1},
+        {"iprint": 1},
+        {"iprint": 1},
+    ]
+    monkeypatch.setattr("scipy.__version__", "1.15.0")
+    assert _lbfgs._verbosity(True) == {}
 
 
 # ---- interruption ----

@@ -8,6 +8,7 @@ import itertools
 import os
 import signal
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -17,7 +18,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 import nnfast
-from nnfast import MLPClassifier, MLPRegressor
+from nnfast import MLPClassifier, MLPRegressor, _apart
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -125,6 +126,22 @@ def test_a_fit_that_failed_has_ended():
     kept = outcome_of(lambda: model.fit(X, y[1:]))
     assert isinstance(kept, ValueError)
     assert bits(model.fit(X, y)) == bits(fitted())
+
+
+def test_a_fit_is_not_refused_for_one_that_ends_just_then(monkeypatch):
+    ended = [weakref.ref(_apart._Fit())]
+
+    class AtWork(dict):
+        """Knows of a fit when it is first asked, and that has ended."""
+
+        def setdefault(self, key, default):
+            return ended.pop() if ended else super().setdefault(key, default)
+
+    monkeypatch.setattr(_apart, "_at_work", AtWork())
+    model = new().fit(X, y)
+    assert not ended
+    assert not _apart._at_work
+    assert bits(model) == bits(fitted())
 
 
 def test_threads_that_all_fit_and_predict_with_one_model():

@@ -119,6 +119,37 @@ def test_no_warning_where_no_name_was_taken():
     """)
 
 
+def test_what_stands_among_the_modules_without_a_namespace_holds_no_name():
+    python("""
+    import sys, warnings, nnfast
+    from sklearn.neural_network import MLPClassifier
+    class Odd:
+        __slots__ = ()
+    sys.modules["odd"] = Odd()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        nnfast.install()
+    (warning,) = caught
+    assert str(warning.message).endswith(": MLPClassifier in __main__"), warning.message
+    """)
+
+
+def test_a_module_that_scikit_learn_lacks_is_missed_in_pythons_words():
+    python("""
+    import sys, types, nnfast, sklearn
+    package = types.ModuleType("sklearn.neural_network")
+    package.__path__ = []
+    sys.modules[package.__name__] = package
+    nnfast.install()
+    try:
+        import sklearn.neural_network._multilayer_perceptron as missed
+    except ModuleNotFoundError as error:
+        assert error.name == "sklearn.neural_network._multilayer_perceptron"
+    else:
+        raise AssertionError(missed)
+    """)
+
+
 def test_threads_that_install_and_import_at_once():
     python("""
     import importlib, threading, nnfast

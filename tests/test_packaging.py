@@ -2,7 +2,9 @@
 """The distribution: what is in it, that it installs, and how little it drags in."""
 
 import importlib.metadata
+import importlib.util
 import re
+import runpy
 import shutil
 import sys
 import sysconfig
@@ -183,3 +185,9 @@ def test_the_source_folder_says_what_it_is(tmp_path):
         run(
             sys.executable, "-S", "-c", "import nnfast", cwd=tmp_path, PYTHONSAFEPATH=""
         )
+
+
+def test_a_package_without_its_compiled_module_names_its_folder(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"^the folder has no compiled _core: "):
+        runpy.run_path(nnfast.__file__, {"__path__": ["the folder"]})
