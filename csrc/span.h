@@ -24,11 +24,11 @@ struct nnf_span {
     void *room; /* a share's of the crew's, for forward passes */
 };
 
-/* The span's part of one of the plan's tiles, which may be null. */
+/* The span's part of one of the plan's tiles. */
 static inline void *
 nnf_span_part(const struct nnf_plan *plan, const struct nnf_span *span, void *tile)
 {
-    return tile == NULL ? NULL : at(tile, span->first, plan->kernels->real_size);
+    return at(tile, span->first, plan->kernels->real_size);
 }
 
 /* The rows that the span's samples are; the last one is repeated up to the lanes. */
