@@ -383,13 +383,15 @@ def test_a_system_that_refuses_threads():
     """Without room for their stacks no thread starts; the fit is the caller's alone."""
     text = """
     import os, resource
-    fit(1)
+    fit(1, n_threads=1)
     pages = int(open("/proc/self/statm").read().split()[0])
     room = pages * resource.getpagesize() + 2**21
-    resource.setrlimit(resource.RLIMIT_AS, (room, room))
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (room, most))
     before = len(os.listdir("/proc/self/task"))
     fit(2)
     print(len(os.listdir("/proc/self/task")) - before)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     """
     assert says(program(text)) == "0\n"
 
