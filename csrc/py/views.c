@@ -48,7 +48,6 @@ nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     struct array theta;
     struct rest rest;
     Py_ssize_t n;
-    size_t in, out;
     bool are;
 
     (void)module;
@@ -63,9 +62,10 @@ nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     n = PyTuple_GET_SIZE(args[1]) - 1;
     are = is_list(args[2], n) && is_list(args[3], n);
     for (Py_ssize_t i = 0; are && i < n; i++) {
-        in = PyLong_AsSize_t(PyTuple_GET_ITEM(args[1], i));
-        out = PyLong_AsSize_t(PyTuple_GET_ITEM(args[1], i + 1));
-        are = in > 0 && is_next(&rest, args[2], i, in, out) &&
+        size_t in = PyLong_AsSize_t(PyTuple_GET_ITEM(args[1], i));
+        size_t out = PyLong_AsSize_t(PyTuple_GET_ITEM(args[1], i + 1));
+
+        are = !PyErr_Occurred() && in > 0 && is_next(&rest, args[2], i, in, out) &&
               is_next(&rest, args[3], i, 0, out);
     }
     return PyErr_Occurred() ? NULL : PyBool_FromLong(are && rest.size == 0);
