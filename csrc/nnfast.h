@@ -113,8 +113,8 @@ bool nnf_all_finite(const struct nnf_kernels *kernels, size_t n, const void *rea
 
 /* n_threads below is the most that a call may use, its own included; it uses fewer
  * where they would not pay, or where other calls are at work. Results have the same
- * bits for any number. The helpers are the process's, started when first wanted; a
- * process may fork whenever it likes. */
+ * bits for any number, but for the sign of a NaN in a gradient. The helpers are the
+ * process's, started when first wanted; a process may fork whenever it likes. */
 
 /* The most that any call may use, 256 at first. Exported, for threadpoolctl. */
 NNF_EXPORTED size_t nnf_threads_limit(void);

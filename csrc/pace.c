@@ -77,6 +77,7 @@ end_trial(struct nnf_pace *pace, double rate, double elapsed)
 
     if (rate < pace->home_rate * (pace->upward ? GAIN : 1 / GAIN)) {
         pace->rival_rate = pace->home_rate;
+        pace->rival_upward = !pace->upward;
         pace->home_rate = rate;
         pace->home = pace->here;
         pace->caution = LEAST_CAUTION;
@@ -87,6 +88,7 @@ end_trial(struct nnf_pace *pace, double rate, double elapsed)
     }
     else {
         pace->rival_rate = rate;
+        pace->rival_upward = pace->upward;
         pace->caution *= 2;
     }
     change(pace, pace->home);
@@ -100,7 +102,7 @@ end_trial(struct nnf_pace *pace, double rate, double elapsed)
 static void
 note_rate(struct nnf_pace *pace, double rate, double elapsed)
 {
-    double gain = pace->upward ? GAIN : 1;
+    double gain = pace->rival_upward ? GAIN : 1;
 
     if (pace->home_rate == 0) {
         pace->home_rate = rate;

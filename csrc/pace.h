@@ -26,7 +26,8 @@ struct nnf_pace {
     double since, work, beats;
 
     double home_rate;  /* 0: not known yet */
-    double rival_rate; /* of the latest trial */
+    double rival_rate; /* of the latest trial, or of home before it */
+    bool rival_upward; /* whether that was with more threads than home */
     double cost;       /* nanoseconds that it took longer than at home */
     double rest;       /* nanoseconds until the next */
     double caution;    /* how many times its cost that one will be put off */

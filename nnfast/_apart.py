@@ -27,7 +27,7 @@ _CURVES = ("loss_curve_", "validation_scores_")
 
 
 class Longer(NamedTuple):
-    """What becomes of such a list; made when the fit has ended, and not copied."""
+    """A curve as the fit found it, and what the fit adds: it is not copied for that."""
 
     before: Sequence[Any]
     more: list[Any]
@@ -74,8 +74,12 @@ def apart(method: Callable[..., Any]) -> Callable[..., Any]:
             copy = _like(self, before)
             method(copy, *args, **more)
             resumed = "coefs_" in before and (incremental or copy.warm_start)
-            calls = _changes(self, before, vars(copy), resumed)
-            deque(map(operator.call, calls), maxlen=0)
+            calls, undone = _changes(self, before, vars(copy), resumed)
+            try:
+                deque(map(operator.call, calls), maxlen=0)
+            except MemoryError:  # not an interrupt, which may come when all is done
+                deque(map(operator.call, undone), maxlen=0)
+                raise
         finally:
             del mine, this  # no call, so that no signal can come in between
         return self
@@ -103,8 +107,8 @@ def _like(estimator: Any, attributes: dict[str, Any]) -> Any:
 
 def _changes(
     estimator: Any, before: dict[str, Any], after: dict[str, Any], resumed: bool
-) -> list[Callable[[], Any]]:
-    """Calls that make the estimator what its copy has become.
+) -> tuple[list[Callable[[], Any]], list[Callable[[], Any]]]:
+    """Calls that make the estimator what its copy has become, and that take it back.
 
     What the fit has not touched is left alone: parameters may have been set meanwhile.
     A fit that went on writes into the memory and the lists there are, where views that
@@ -124,17 +128,20 @@ def _changes(
         theta, learnt_theta = estimator._parameters, after["_parameters"]
         # NumPy would let other threads run while it copies.
         certain.append(_assignment(memoryview(theta), memoryview(learnt_theta)))
-    curves = []
+    grown: list[Callable[[], Any]] = []
+    cut: list[Callable[[], Any]] = []
     for name in _CURVES:
         curve = learnt.get(name)
         if isinstance(curve, Longer):
-            if isinstance(curve.before, list) and state.get(name) is curve.before:
-                curves.append(partial(curve.before.extend, curve.more))
+            held = curve.before
+            if isinstance(held, list) and state.get(name) is held:
+                grown.append(partial(list.extend, held, curve.more))
+                cut.append(partial(list.__delitem__, held, slice(len(held), None)))
                 del learnt[name]
             else:
-                learnt[name] = [*curve.before, *curve.more]
-    # What may lack memory comes first, and then changes nothing.
-    return [*curves, partial(state.update, learnt), *certain]
+                learnt[name] = [*held, *curve.more]
+    # What may lack memory comes first.
+    return [*grown, partial(state.update, learnt), *certain], cut
 
 
 def _assignment(target: Any, values: Any) -> Callable[[], Any]:

@@ -33,7 +33,7 @@ from ._saving import Saving
 from ._scikit_learn import fit_context
 from ._validation import validate_training, validate_weight
 
-# Nets are values, and a prediction of one row is made in the time that takes.
+# Making one takes a good part of the time of predicting a row; they are values.
 _net = lru_cache(maxsize=32)(_core.Net)
 
 
@@ -205,8 +205,8 @@ class BaseMLP(PrivateViews, Saving, ABC):
                 widths, theta, data, weight, resume, incremental
             )
             self.n_layers_, self.n_outputs_ = len(widths), n_outputs
-            self.__dict__.update(attributes)
             self._adopt(theta, widths)
+            self.__dict__.update(attributes)
         return self
 
     def _scaled_for(self, n_layers: int) -> tuple[str, ...]:

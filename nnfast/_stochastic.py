@@ -73,7 +73,7 @@ class Optimizer:
         """One to train with, so that a failure leaves this one as it is."""
         moments = self.moments
         same = moments.dtype == dtype and moments.flags.c_contiguous
-        begun = object.__new__(Optimizer)
+        begun = object.__new__(Optimizer)  # replace() takes as long as a small step
         vars(begun).update(vars(self))
         begun.moments = copy(moments) if same else moments.astype(dtype)
         return begun

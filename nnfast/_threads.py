@@ -56,9 +56,9 @@ def cpus(affinity: int, loky: str | None) -> int:
 
 
 def _granted() -> int:
-    """The same, within OMP_NUM_THREADS, by which batch systems keep processes apart."""
+    """Those available, within OMP_NUM_THREADS, by which batch systems share."""
     setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    limit = int(setting) if setting.isdigit() else 0
+    limit = int(setting) if setting.isdecimal() else 0
     return min(available(), limit) if limit > 0 else available()
 
 

@@ -17,7 +17,7 @@ class Weights(BaseEstimator):
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
-    _model: object  # another one for another model: see of_one_model
+    _model: object  # of no content; a new one after each fit: see of_one_model
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether it is, by scikit-learn's own rule, which looks at every attribute."""

@@ -362,3 +362,24 @@ def test_ctrl_c_at_every_line_of_a_fit(method, settings):
             break
     assert seen == whole - {before}
     assert place > 100
+
+
+def test_curves_are_cut_again_where_the_end_of_a_fit_lacks_memory(monkeypatch):
+    settings = {**SMALL, "early_stopping": True, "warm_start": True}
+    model = MLPRegressor(**settings).fit(X, y)
+    before, changes = state(model), _apart._changes
+    held = model.loss_curve_, model.validation_scores_
+
+    def failing(*arguments):
+        calls, undone = changes(*arguments)
+        assert len(undone) == 2
+        return [*calls[:2], partial(bytearray, 2**62), *calls[2:]], undone
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_apart, "_changes", failing)
+        with pytest.raises(MemoryError):
+            model.fit(X, y)
+    assert state(model) == before
+    model.fit(X, y)
+    assert held[0] is model.loss_curve_
+    assert held[1] is model.validation_scores_

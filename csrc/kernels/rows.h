@@ -126,8 +126,14 @@ load_weights(size_t n, const void *weights, const size_t *order, void *tile)
 }
 
 /* Of two NaNs the sum is one or the other as the compiler has put them, which differs
- * from one path to the next: what leaves the core is one and the same. */
-#define ONE_NAN ((real)__builtin_nan(""))
+ * from one path to the next: what a prediction gives is one and the same. */
+static const real one_nan = (real)__builtin_nan("");
+
+ALWAYS_INLINE real
+with_one_nan(real x)
+{
+    return x == x ? x : one_nan;
+}
 
 static void
 store_rows(size_t n, size_t d, const void *tile, size_t stride, void *rows)
@@ -138,9 +144,7 @@ store_rows(size_t n, size_t d, const void *tile, size_t stride, void *rows)
     if (d <= LANES / 4) {
         for (size_t j = 0; j < n; j++) {
             for (size_t c = 0; c < d; c++) {
-                real x = from[c * stride + j];
-
-                to[j * d + c] = x == x ? x : ONE_NAN;
+                to[j * d + c] = with_one_nan(from[c * stride + j]);
             }
         }
         return;
@@ -156,7 +160,7 @@ store_rows(size_t n, size_t d, const void *tile, size_t stride, void *rows)
             for (size_t i = 0; i < samples; i++) {
                 vec x = block[i];
 
-                store_up_to(to + (j + i) * d + c, vec_select(x == x, x, splat(ONE_NAN)),
+                store_up_to(to + (j + i) * d + c, vec_select(x == x, x, splat(one_nan)),
                             units);
             }
         }
@@ -170,7 +174,7 @@ store_row(size_t d, const void *outputs, void *row)
     real *to = row;
 
     for (size_t c = 0; c < d; c++) {
-        to[c] = from[c] == from[c] ? from[c] : ONE_NAN;
+        to[c] = with_one_nan(from[c]);
     }
 }
 

@@ -42,6 +42,15 @@ is_list(PyObject *object, Py_ssize_t n)
            PySequence_Size(object) == n;
 }
 
+/* Zero, which no width is, with an exception where it is none. */
+static size_t
+width(PyObject *widths, Py_ssize_t i)
+{
+    size_t value = PyErr_Occurred() ? 0 : PyLong_AsSize_t(PyTuple_GET_ITEM(widths, i));
+
+    return PyErr_Occurred() ? 0 : value;
+}
+
 PyObject *
 nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
 {
@@ -60,12 +69,11 @@ nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     }
     rest = (struct rest){theta.data, theta.size, theta.real};
     n = PyTuple_GET_SIZE(args[1]) - 1;
-    are = is_list(args[2], n) && is_list(args[3], n);
+    are = n > 0 && is_list(args[2], n) && is_list(args[3], n);
     for (Py_ssize_t i = 0; are && i < n; i++) {
-        size_t in = PyLong_AsSize_t(PyTuple_GET_ITEM(args[1], i));
-        size_t out = PyLong_AsSize_t(PyTuple_GET_ITEM(args[1], i + 1));
+        size_t in = width(args[1], i), out = width(args[1], i + 1);
 
-        are = !PyErr_Occurred() && in > 0 && is_next(&rest, args[2], i, in, out) &&
+        are = in > 0 && out > 0 && is_next(&rest, args[2], i, in, out) &&
               is_next(&rest, args[3], i, 0, out);
     }
     return PyErr_Occurred() ? NULL : PyBool_FromLong(are && rest.size == 0);

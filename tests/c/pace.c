@@ -148,8 +148,16 @@ static void
 check_little_gain(machine *step, const char *name)
 {
     struct nnf_pace pace;
+    size_t n_changes = 0;
 
     nnf_pace_begin(&pace, 2, 1, clock_of_test);
+    for (size_t i = 0; i < 40; i++) {
+        size_t before = nnf_pace_threads(&pace);
+
+        run(&pace, step, 1);
+        n_changes += nnf_pace_threads(&pace) != before;
+    }
+    check(n_changes == 1, "one is chosen, and two not tried again at once");
     run(&pace, step, 1000);
     check(steps_of_several(&pace, step, 10000) < 10000 / 16, name);
 }
