@@ -425,10 +425,11 @@ def test_a_bad_number_in_the_environment_is_named(setting):
     assert done.stderr.count("Warning") == 1
 
 
-def test_where_warnings_are_errors_the_environment_ends_the_import():
+def test_where_warnings_are_errors_the_environment_ends_the_import(tmp_path):
     command = [sys.executable, "-W", "error", "-c", "from nnfast import _core"]
     environment = os.environ | {"NNFAST_NUM_THREADS": "four"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    how = {"cwd": tmp_path, "capture_output": True, "text": True}
+    done = subprocess.run(command, env=environment, **how)
     assert done.returncode == 1
     assert "\nRuntimeWarning: NNFAST_NUM_THREADS='four' is not" in done.stderr
 
