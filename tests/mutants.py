@@ -37,6 +37,7 @@ TESTS = ["core_settings.py", "core_input.py", "core_callbacks.py", "training_end
 TESTS += ["validation.py", "dropout.py", "core_junk.py", "gradients.py", "sparse.py"]
 TESTS += ["views.py", "training.py", "pieces.py", "core_interrupts.py"]
 TESTS += ["memory.py::test_every_allocation_of_the_core"]
+TESTS += ["memory.py::test_whichever_allocation_of_python_fails"]
 TESTS += ["memory.py::test_an_array_at_work_cannot_be_resized"]
 TESTS += ["threads.py::test_the_environment_limits_threads"]
 TESTS += ["threads.py::test_where_warnings_are_errors_the_environment_ends_the_import"]

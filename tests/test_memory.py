@@ -56,6 +56,52 @@ def test_the_system_has_no_more_threads():
     assert len(digests) == 1
 
 
+ONE_BY_ONE = """
+    import _testcapi
+    from functools import partial
+    from importlib.util import find_spec, module_from_spec
+    from core_call import Call
+    from nnfast import _core
+
+    # To read a name that is not ASCII takes memory.
+    name = "ada" + chr(0x1E3F)
+    train = Call("train")
+    train.arguments["settings"]["solver"] = name
+    spec = find_spec("nnfast._core")
+    calls = [
+        partial(_core.Net, (3, 2), (name,), "squared_error"),
+        partial(train.net.train, **train.arguments),
+        lambda: spec.loader.exec_module(module_from_spec(spec)),
+    ]
+
+    def end_of(call, nth):
+        _testcapi.set_nomemory(nth, nth + 1)
+        try:
+            call()
+        except BaseException as error:
+            return error
+        finally:
+            _testcapi.remove_mem_hooks()
+
+    for call in calls:
+        ends = [end_of(call, nth) for nth in range(200)]
+        # CPython 3.11 makes no type without memory, and forgets to say why.
+        silent = "without setting an exception"
+        ends = [end for end in ends if silent not in str(end)]
+        print(*sorted({type(end).__name__ for end in ends}))
+"""
+
+
+def test_whichever_allocation_of_python_fails():
+    """A call ends with that, or as it should, here in a refusal: CPython does without
+    some of what it asks for."""
+    pytest.importorskip("_testcapi")
+    here = f"import sys; sys.path.append({str(Path(__file__).parent)!r})"
+    said = run(sys.executable, "-c", here + textwrap.dedent(ONE_BY_ONE))
+    refusal = "MemoryError ValueError\n"
+    assert said == refusal + refusal + "MemoryError NoneType\n"
+
+
 # ---- networks that are too large ----
 
 
