@@ -71,7 +71,7 @@ def apart(method: Callable[..., Any]) -> Callable[..., Any]:
             while (known := _at_work.setdefault(key, mine)) is not mine:
                 _refuse(self, getattr(known(), "thread", None))
             before = vars(self).copy()
-            copy = _like(self, before)
+            copy = like(self, before)
             method(copy, *args, **more)
             resumed = "coefs_" in before and (incremental or copy.warm_start)
             calls, undone = _changes(self, before, vars(copy), resumed)
@@ -99,8 +99,9 @@ def _refuse(estimator: Any, thread: int | None) -> None:
     )
 
 
-def _like(estimator: Any, attributes: dict[str, Any]) -> Any:
-    copy = object.__new__(type(estimator))
+def like(one: Any, attributes: dict[str, Any]) -> Any:
+    """Another of its class with these attributes, in less time than copy.copy takes."""
+    copy = object.__new__(type(one))
     vars(copy).update(attributes)
     return copy
 
@@ -175,7 +176,7 @@ def copy_of_one_model(estimator: Any) -> Any:
     """A copy that shares nothing with the estimator that a fit writes into."""
     while True:
         state = vars(estimator).copy()
-        copy = _like(estimator, state)
+        copy = like(estimator, state)
         for name in _CURVES:
             if isinstance(state.get(name), list):
                 setattr(copy, name, state[name].copy())

@@ -37,12 +37,17 @@ def made_of(classes: np.ndarray, y_type: str, sparse_input: bool) -> Any:
     return labels
 
 
+def _is_plain(y: Any) -> bool:
+    """Whether y is a column of integers, of which nothing else is to be known."""
+    return type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "bi"
+
+
 def _plain_classes(y: Any) -> np.ndarray | None:
     """The classes of plain integers; None where scikit-learn has to look at y.
 
     So it has at more than half as many classes as rows: it then has a warning to give.
     """
-    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "bi":
+    if _is_plain(y):
         found = reduce(np.union1d, (np.unique(y[piece]) for piece in pieces(len(y))))
         if 2 * len(found) < len(y):
             return found
@@ -52,10 +57,9 @@ def _plain_classes(y: Any) -> np.ndarray | None:
 def are_the_same(classes: Any, known: Any) -> bool:
     """Whether few plain integers, in order, surely are the classes that are known."""
     return (
-        type(classes) is type(known) is np.ndarray
-        and classes.dtype.kind in "bi"
+        _is_plain(classes)
+        and type(known) is np.ndarray
         and classes.shape == known.shape
-        and classes.ndim == 1
         # Of more than 20 labels of as many kinds scikit-learn warns.
         and 0 < len(classes) <= 20
         and bool((classes == known).all())
@@ -87,10 +91,10 @@ def check_known(y: np.ndarray, known: np.ndarray, *, same: bool) -> None:
 
 def _are_known(y: np.ndarray, known: np.ndarray) -> bool:
     """Whether few plain integers are surely known, by less than a sort of them."""
-    if y.ndim != 1 or y.dtype.kind not in "bi" or known.dtype.kind not in "bi":
+    if not (_is_plain(y) and _is_plain(known)) or is_large(len(y)):
         return False
     # Of as many classes as that the caller is warned, in scikit-learn's words.
-    if not 0 < 2 * len(known) < len(y) or is_large(len(y)):
+    if not 0 < 2 * len(known) < len(y):
         return False
     found = known.take(np.searchsorted(known, y), mode="clip")
     return bool((found == y).all())

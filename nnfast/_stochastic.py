@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 
-from ._apart import Longer
+from ._apart import Longer, like
 from ._data import Data
 from ._failure import NOT_FINITE
 from ._late import late
@@ -73,8 +73,7 @@ class Optimizer:
         """One to train with, so that a failure leaves this one as it is."""
         moments = self.moments
         same = moments.dtype == dtype and moments.flags.c_contiguous
-        begun = object.__new__(Optimizer)  # replace() takes as long as a small step
-        vars(begun).update(vars(self))
+        begun: Optimizer = like(self, vars(self))
         begun.moments = copy(moments) if same else moments.astype(dtype)
         return begun
 

@@ -15,29 +15,27 @@ patience(double work, double n_workers)
     return work * ROWS * NNF_POLL_NANOSECONDS / (120e3 * n_workers);
 }
 
-enum what { PREDICTS, LEARNS, LEARNS_LOADED, LOADS, GRADIENT, SPARSE_GRADIENT };
+enum what { PREDICTS, LEARNS, LEARNS_LOADED, GRADIENT, SPARSE_GRADIENT };
 
 /* Shares that a task was cut into where its work is worth so many workers. */
 static size_t
 shares(enum what what, bool is_sparse, double work, double worth)
 {
-    static double slope[SIZE];
-    const struct nnf_rows all = {.n = ROWS};
-    struct nnf_batch batch = {.rows = all};
+    const struct nnf_tile *resident = NULL;
     struct bench b;
-    double loss;
 
     begin(&b, THREADS, patience(work, worth), is_sparse, what != PREDICTS);
-    batch.rows.data = &b.data;
+    if (what == LEARNS_LOADED) {
+        const struct nnf_rows all = {.data = &b.data, .n = ROWS};
+
+        nnf_batch_load(&b.plan, &b.crew, &all, b.resident);
+        resident = b.resident;
+    }
     if (what == PREDICTS) {
-        nnf_batch_forward(&b.plan, &b.crew, &batch.rows, theta);
+        predict_rows(&b);
     }
-    if (what == LEARNS_LOADED || what == LOADS) {
-        nnf_batch_load(&b.plan, &b.crew, &batch.rows, b.resident);
-        batch.resident = b.resident;
-    }
-    if (what != PREDICTS) {
-        nnf_batch_gradient(&b.plan, &b.crew, &batch, theta, slope, &loss);
+    else {
+        differentiate_rows(&b, resident);
     }
     end(&b);
     return what == GRADIENT          ? atomic_load(&n_gradient)

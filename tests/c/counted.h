@@ -150,6 +150,26 @@ begin(struct bench *b, size_t n_threads, double poll_work, bool is_sparse, bool 
     atomic_store(&most_samples, 0);
 }
 
+/* What is done with all rows, of which the tiles are loaded where resident is given. */
+static inline bool
+predict_rows(struct bench *b)
+{
+    const struct nnf_rows all = {.data = &b->data, .n = ROWS};
+
+    return nnf_batch_forward(&b->plan, &b->crew, &all, theta);
+}
+
+static inline bool
+differentiate_rows(struct bench *b, const struct nnf_tile *resident)
+{
+    static double slope[SIZE];
+    const struct nnf_rows all = {.data = &b->data, .n = ROWS};
+    const struct nnf_batch batch = {.rows = all, .resident = resident};
+    double loss;
+
+    return nnf_batch_gradient(&b->plan, &b->crew, &batch, theta, slope, &loss);
+}
+
 static void
 end(struct bench *b)
 {

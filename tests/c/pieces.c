@@ -14,9 +14,7 @@ polls_of(size_t n_threads, double poll_work)
     size_t n_polls;
 
     begin(&b, n_threads, poll_work, false, false);
-    check(nnf_batch_forward(&b.plan, &b.crew,
-                            &(struct nnf_rows){.data = &b.data, .n = ROWS}, theta),
-          "a poll that says nothing stops nothing");
+    check(predict_rows(&b), "a poll that says nothing stops nothing");
     n_polls = b.asked.times;
     end(&b);
     return n_polls;
@@ -30,8 +28,7 @@ check_sum(bool is_sparse, double work, double before_a_poll)
     double times = work / before_a_poll;
 
     begin(&b, 1, before_a_poll, is_sparse, false);
-    nnf_batch_forward(&b.plan, &b.crew, &(struct nnf_rows){.data = &b.data, .n = ROWS},
-                      theta);
+    predict_rows(&b);
     /* What goes beyond is forgotten: a piece's. */
     check((double)b.asked.times > times / 2 && (double)b.asked.times <= times,
           "poll is asked for the work that is done");
@@ -42,15 +39,10 @@ check_sum(bool is_sparse, double work, double before_a_poll)
 static void
 check_entries(size_t n_entries)
 {
-    const struct nnf_rows all = {.n = ROWS};
-    struct nnf_batch batch = {.rows = all};
-    static double slope[SIZE];
     struct bench b;
-    double loss;
 
     begin(&b, 1, (double)n_entries * ROWS - 1, false, true);
-    batch.rows.data = &b.data;
-    nnf_batch_gradient(&b.plan, &b.crew, &batch, theta, slope, &loss);
+    differentiate_rows(&b, NULL);
     end(&b);
     check(atomic_load(&n_gradient) == (SIZE + n_entries - 1) / n_entries,
           "the gradient is formed in pieces");
@@ -61,18 +53,11 @@ check_entries(size_t n_entries)
 static struct asked
 stopped_at(size_t last)
 {
-    const struct nnf_rows all = {.n = ROWS};
-    struct nnf_batch batch = {.rows = all};
-    static double slope[SIZE];
     struct bench b;
-    double loss;
 
     begin(&b, 1, 0, true, true);
     b.asked.last = last;
-    batch.rows.data = &b.data;
-    check(nnf_batch_gradient(&b.plan, &b.crew, &batch, theta, slope, &loss) ==
-              (last == 0),
-          "a stop is told");
+    check(differentiate_rows(&b, NULL) == (last == 0), "a stop is told");
     end(&b);
     return b.asked;
 }
