@@ -8,6 +8,7 @@ and coverage see it. What it sees of itself is as without nnfast: ``sys.argv``,
 
 import builtins
 import io
+import linecache
 import os
 import pkgutil
 import runpy
@@ -62,7 +63,9 @@ def _become(run: Callable[[str, ModuleType], None], what: str, argv: list[str]) 
     install()
     sys.argv = argv
     program = ModuleType("__main__")
-    vars(program).update(__builtins__=builtins, __annotations__={})
+    vars(program).update(__builtins__=builtins)
+    if sys.version_info < (3, 14):
+        vars(program).update(__annotations__={})
     sys.modules["__main__"] = program
     try:
         run(what, program)
@@ -87,7 +90,11 @@ def _run_module(name: str, program: ModuleType) -> None:
 def _run_code(source: str, program: ModuleType) -> None:
     _search_first("")
     program.__loader__ = BuiltinImporter
-    exec(compile(source, "<string>", "exec"), vars(program))
+    code = compile(source, "<string>", "exec")
+    # From 3.13 on Python's tracebacks know the text of -c.
+    if register := getattr(linecache, "_register_code", None):
+        register(code, source, "<string>")
+    exec(code, vars(program))
 
 
 def _run_script(path: str, program: ModuleType) -> None:

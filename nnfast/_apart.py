@@ -7,12 +7,13 @@ at work at a time. A prediction is of one model: of that before such a moment or
 after it.
 
 "At once" is one call of C functions by C: CPython runs no signal handler in it, and no
-other thread.
+other thread. Where there is no GIL, threads that predict or save wait until it is over.
 """
 
 import operator
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -37,6 +38,15 @@ class _Fit:
     """A fit at work. It ends with its last reference, which no exception keeps."""
 
     __slots__ = ("__weakref__", "thread")
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+
+class _HandingOver:
+    """The ``_model`` of an estimator at the moment when a fit hands over to it."""
+
+    __slots__ = ("thread",)
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
@@ -118,6 +128,7 @@ def _changes(
     state = vars(estimator)
     known = map(before.get, after, repeat(_ABSENT))
     learnt = dict(compress(after.items(), map(operator.is_not, after.values(), known)))
+    model = learnt.pop("_model", object())
     dropped = filterfalse(after.__contains__, before)
     certain: list[Callable[[], Any]] = [
         partial(state.pop, name, None) for name in dropped
@@ -125,28 +136,43 @@ def _changes(
     if resumed and estimator._owns_views() and estimator._parameters.flags.writeable:
         for name in ("_parameters", "_widths", "coefs_", "intercepts_"):
             learnt.pop(name, None)
-        learnt["_model"] = object()
         theta, learnt_theta = estimator._parameters, after["_parameters"]
         # NumPy would let other threads run while it copies.
         certain.append(_assignment(memoryview(theta), memoryview(learnt_theta)))
     grown: list[Callable[[], Any]] = []
-    cut: list[Callable[[], Any]] = []
+    undone: list[Callable[[], Any]] = []
     for name in _CURVES:
         curve = learnt.get(name)
         if isinstance(curve, Longer):
             held = curve.before
             if isinstance(held, list) and state.get(name) is held:
                 grown.append(partial(list.extend, held, curve.more))
-                cut.append(partial(list.__delitem__, held, slice(len(held), None)))
+                undone.append(partial(list.__delitem__, held, slice(len(held), None)))
                 del learnt[name]
             else:
                 learnt[name] = [*held, *curve.more]
+    begin = partial(operator.setitem, state, "_model", _HandingOver())
+    end = partial(operator.setitem, state, "_model", model)
+    if "_model" in before:
+        undone.append(partial(operator.setitem, state, "_model", before["_model"]))
+    else:
+        undone.append(partial(state.pop, "_model", None))
     # What may lack memory comes first.
-    return [*grown, partial(state.update, learnt), *certain], cut
+    return [begin, *grown, partial(state.update, learnt), *certain, end], undone
 
 
 def _assignment(target: Any, values: Any) -> Callable[[], Any]:
     return partial(operator.setitem, target, slice(None), values)
+
+
+def _model_of(estimator: Any) -> object:
+    """Its ``_model``, when no other thread is handing over to it."""
+    while type(model := vars(estimator).get("_model")) is _HandingOver:
+        # A forked child has forgotten the fits of the threads that it lacks.
+        if model.thread == threading.get_ident() or id(estimator) not in _at_work:
+            break
+        time.sleep(0)
+    return model
 
 
 def of_one_model(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -158,7 +184,7 @@ def of_one_model(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def predict(self: Any, X: Any) -> Any:
-        model = vars(self).get("_model")
+        model = _model_of(self)
         try:
             result = method(self, X)
         except Exception:
@@ -175,6 +201,7 @@ def of_one_model(method: Callable[..., Any]) -> Callable[..., Any]:
 def copy_of_one_model(estimator: Any) -> Any:
     """A copy that shares nothing with the estimator that a fit writes into."""
     while True:
+        model = _model_of(estimator)
         state = vars(estimator).copy()
         copy = like(estimator, state)
         for name in _CURVES:
@@ -182,5 +209,5 @@ def copy_of_one_model(estimator: Any) -> Any:
                 setattr(copy, name, state[name].copy())
         if copy._owns_views():
             copy._adopt(copy._parameters.copy(), copy._widths)
-        if vars(estimator).get("_model") is state.get("_model"):
+        if vars(estimator).get("_model") is model:
             return copy

@@ -225,7 +225,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
         """The fitted widths; ValueError where a fit cannot go on with them.
 
         Other hidden widths are ignored by sgd and adam, as in scikit-learn, which
-        fails or scrambles the weights where the depth differs or with lbfgs.
+        fails or scrambles memory where the depth differs or with lbfgs.
         """
         ignored = self.solver != "lbfgs" and len(widths) == len(fitted)
         if widths[1:-1] != fitted[1:-1] and not ignored:

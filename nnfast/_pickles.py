@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _labels, _parameters
+from ._apart import copy_of_one_model
 from ._stochastic import Optimizer
 from ._weights import Weights
 
@@ -26,7 +27,11 @@ class Pickles(Weights):
     """An estimator as far as it is saved as a Python object."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """The attributes, made plain."""
+        """The attributes, made plain: of one model, into which no later fit writes."""
+        one = copy_of_one_model(self) if "coefs_" in vars(self) else self
+        return one._plain_state()
+
+    def _plain_state(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         if "coefs_" in state:
             if self._owns_views():

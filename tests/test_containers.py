@@ -6,7 +6,6 @@ import tracemalloc
 import joblib
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 from real_data import RTOL, classifier, load, regressor, same
 from scipy import sparse
@@ -17,27 +16,30 @@ import nnfast
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def frames(X, names):
-    return {
-        "pandas": pd.DataFrame(X, columns=names),
-        "polars": pl.DataFrame(X, schema=names),
-    }
+def package_of(kind):
+    """Polars has no wheel for every Python that the tests run on."""
+    return pd if kind == "pandas" else pytest.importorskip("polars")
+
+
+def frame(kind, X, names):
+    of_names = {"columns" if kind == "pandas" else "schema": names}
+    return package_of(kind).DataFrame(X, **of_names)
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_frames(kind):
     X, y = load("iris")
     names = ["a", "b", "c", "d"]
-    frame = frames(X, names)[kind]
-    target = {"pandas": pd.Series, "polars": pl.Series}[kind](np.array(list("xyz"))[y])
+    rows = frame(kind, X, names)
+    target = package_of(kind).Series(np.array(list("xyz"))[y])
     weight = type(target)(1.0 + y)
 
     ours, theirs = (
-        classifier(library).fit(frame, target, sample_weight=weight)
-        for library in (nnfast, neural_network)
+        classifier(package).fit(rows, target, sample_weight=weight)
+        for package in (nnfast, neural_network)
     )
-    same(ours.predict_proba(frame), theirs.predict_proba(frame))
-    np.testing.assert_array_equal(ours.predict(frame), theirs.predict(frame))
+    same(ours.predict_proba(rows), theirs.predict_proba(rows))
+    np.testing.assert_array_equal(ours.predict(rows), theirs.predict(rows))
     if not hasattr(theirs, "feature_names_in_"):
         # Before 1.9, scikit-learn asks frames in a way that polars has given up.
         assert kind == "polars"
@@ -46,9 +48,9 @@ def test_frames(kind):
     np.testing.assert_array_equal(ours.feature_names_in_, names)
 
     with pytest.raises(ValueError, match="should match those that were passed"):
-        ours.predict(frames(X, names[::-1])[kind])
+        ours.predict(frame(kind, X, names[::-1]))
     with pytest.raises(ValueError, match="should match those that were passed"):
-        ours.partial_fit(frames(X, names[::-1])[kind], target)
+        ours.partial_fit(frame(kind, X, names[::-1]), target)
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         ours.predict(X)
 
@@ -56,14 +58,14 @@ def test_frames(kind):
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_frames_of_several_outputs(kind):
     X, y = load("linnerud")
-    frame, target = (frames(a, ["a", "b", "c"])[kind] for a in (X, y))
+    rows, target = (frame(kind, a, ["a", "b", "c"]) for a in (X, y))
     ours, theirs = (
-        regressor(library, batch_size="auto").fit(frame, target)
-        for library in (nnfast, neural_network)
+        regressor(package, batch_size="auto").fit(rows, target)
+        for package in (nnfast, neural_network)
     )
-    same(ours.predict(frame), theirs.predict(frame))
-    assert ours.score(frame, target) == pytest.approx(
-        theirs.score(frame, target), rel=RTOL
+    same(ours.predict(rows), theirs.predict(rows))
+    assert ours.score(rows, target) == pytest.approx(
+        theirs.score(rows, target), rel=RTOL
     )
 
 

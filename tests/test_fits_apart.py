@@ -4,6 +4,7 @@ for whoever looks at it, a second fit of it is refused, and wherever Ctrl-C come
 model is that before the fit or that after it.
 """
 
+import copy
 import itertools
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -259,6 +261,29 @@ def test_a_prediction_that_another_model_makes_impossible_is_of_the_new_one():
         model.predict(X)
 
 
+def test_who_comes_while_another_thread_hands_over_waits(monkeypatch):
+    """With a GIL nobody comes then, so here the moment is made to last."""
+    after = fitted().partial_fit(X, y)
+
+    def end(seconds):
+        model._parameters[:] = after._parameters
+        model._model = object()
+
+    monkeypatch.setattr(_apart, "time", SimpleNamespace(sleep=end))
+    for look in (MLPClassifier.predict_proba, lambda model, X: bits(copy.copy(model))):
+        model = fitted()
+        monkeypatch.setitem(_apart._at_work, id(model), lambda: None)
+        model._model = elsewhere(_apart._HandingOver)()
+        np.testing.assert_array_equal(look(model, X), look(after, X))
+
+
+@forks
+def test_a_child_does_not_wait_for_a_thread_that_it_lacks():
+    model = fitted()
+    model._model = elsewhere(_apart._HandingOver)()
+    assert model.predict(X).tobytes() == fitted().predict(X).tobytes()
+
+
 # ---- forks ----
 
 
@@ -372,8 +397,8 @@ def test_curves_are_cut_again_where_the_end_of_a_fit_lacks_memory(monkeypatch):
 
     def failing(*arguments):
         calls, undone = changes(*arguments)
-        assert len(undone) == 2
-        return [*calls[:2], partial(bytearray, 2**62), *calls[2:]], undone
+        assert len(undone) == 3
+        return [*calls[:3], partial(bytearray, 2**62), *calls[3:]], undone
 
     with monkeypatch.context() as patch:
         patch.setattr(_apart, "_changes", failing)

@@ -28,7 +28,9 @@ def fitted(estimator, **settings):
 
 
 def reshape(model):
-    model.coefs_[0].shape = (2, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy deprecates it
+        model.coefs_[0].shape = (2, 8)
 
 
 def restride(model):

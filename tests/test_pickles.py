@@ -4,6 +4,7 @@
 That a copy predicts and goes on as the original is test_estimators.py's.
 """
 
+import copy
 import io
 import pickle
 
@@ -47,6 +48,19 @@ def test_it_is_small(name):
     given = model.random_state
     generator = len(pickle.dumps(given)) if name == "one target" else 0
     assert len(pickle.dumps(model)) < 3000 + generator
+
+
+def test_a_fit_that_ends_while_a_pickle_is_written_changes_nothing_in_it():
+    X, y = np.eye(3), [0, 1, 2]
+    model = nnfast.MLPClassifier((4,), random_state=0).partial_fit(X, y, classes=y)
+    expected = model.predict_proba(X)
+    buffers = []
+    head = pickle.dumps(model, 5, buffer_callback=buffers.append)
+    copied = copy.copy(model)
+    model.partial_fit(X, y)
+    for one in (pickle.loads(head, buffers=buffers), copied):
+        np.testing.assert_array_equal(one.predict_proba(X), expected)
+        assert len(one.loss_curve_) == 1
 
 
 def test_the_state_is_plain():

@@ -189,17 +189,16 @@ read_field(const struct field *field, PyObject *value, struct nnf_training *trai
     return -1;
 }
 
-/* A new reference to the dictionary's value, which may run code that changes the
- * dictionary; NULL with a ValueError when there is none. */
+/* A new reference to the dictionary's value; NULL with a ValueError when there is none. */
 static PyObject *
 get_item(PyObject *dict, const char *name, const char *key)
 {
     PyObject *text = PyUnicode_FromString(key), *value = NULL;
 
     if (text != NULL) {
-        value = Py_XNewRef(PyDict_GetItemWithError(dict, text));
+        value = PyObject_GetItem(dict, text);
         Py_DECREF(text);
-        if (value == NULL && !PyErr_Occurred()) {
+        if (value == NULL && PyErr_ExceptionMatches(PyExc_KeyError)) {
             PyErr_Format(PyExc_ValueError, "%s: '%s' is missing", name, key);
         }
     }
