@@ -155,15 +155,19 @@ def interrupted(call: Callable[[], Any], after: float) -> Latency | None:
     """The latency of a SIGINT so many seconds from now; None if all was stopped."""
     sent: list[tuple[float, float]] = []
     stops: list[int] = []
+    begun = threading.Event()
 
     def interrupt() -> None:
+        begun.wait()  # to be started takes its time, and can be interrupted, too
+        time.sleep(after)
         sent.append(now())
         os.kill(os.getpid(), signal.SIGINT)
 
-    timer = threading.Timer(after, interrupt)
+    timer = threading.Thread(target=interrupt)
     signal.signal(signal.SIGCONT, lambda number, frame: stops.append(number))
     timer.start()
     try:
+        begun.set()
         while not sent:
             call()
         end = now()

@@ -92,8 +92,8 @@ def _run_code(source: str, program: ModuleType) -> None:
     program.__loader__ = BuiltinImporter
     code = compile(source, "<string>", "exec")
     # From 3.13 on Python's tracebacks know the text of -c.
-    if register := getattr(linecache, "_register_code", None):
-        register(code, source, "<string>")
+    register = getattr(linecache, "_register_code", lambda *_: None)
+    register(code, source, "<string>")
     exec(code, vars(program))
 
 

@@ -184,7 +184,9 @@ def of_one_model(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def predict(self: Any, X: Any) -> Any:
-        model = _model_of(self)
+        model = vars(self).get("_model")
+        if type(model) is _HandingOver:
+            model = _model_of(self)
         try:
             result = method(self, X)
         except Exception:

@@ -21,7 +21,7 @@ from shell import run
 from nnfast import MLPClassifier, MLPRegressor, _core, _memory
 
 needs_shim = pytest.mark.skipif(
-    not shim.available(), reason="needs glibc and a C compiler"
+    not shim.available(), reason="needs glibc, a C compiler and a GIL"
 )
 X = np.zeros((20, 3))
 t = np.arange(20.0)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The weights of an estimator are views of one vector for as long as they lie in it."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,9 @@ def lists(dtype=np.float64):
 
 
 def changed(array, name, value):
-    setattr(array, name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy deprecates it
+        setattr(array, name, value)
     return array
 
 

@@ -36,6 +36,8 @@ def available() -> bool:
     glibc = sys.platform == "linux" and bool(os.confstr("CS_GNU_LIBC_VERSION"))
     if "LD_PRELOAD" in os.environ:  # a sanitizer's
         return False
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):  # Python has but one allocator
+        return False
     compiler = [*_compiler(), "--version"]
     try:
         return glibc and subprocess.run(compiler, capture_output=True).returncode == 0
