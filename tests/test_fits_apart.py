@@ -147,7 +147,7 @@ def test_a_fit_is_not_refused_for_one_that_ends_just_then(monkeypatch):
 
 
 def test_threads_that_all_fit_and_predict_with_one_model():
-    """Each fit happens as a whole or is refused; each prediction is of one model."""
+    """Each fit is whole or refused; each prediction and each copy is of one model."""
     rounds, wide = 200, {**SMALL, "hidden_layer_sizes": (100,)}
     twin, model = (MLPClassifier(**wide).fit(X, y) for _ in range(2))
     known = {twin.predict_proba(X).tobytes(): 0}
@@ -164,8 +164,11 @@ def test_threads_that_all_fit_and_predict_with_one_model():
     def look(_):
         seen.append(model.predict_proba(X).tobytes())
 
+    def copy_it(_):
+        seen.append(copy.copy(model).predict_proba(X).tobytes())
+
     with ThreadPoolExecutor(8) as pool:
-        for action in (learn, look, learn, look):
+        for action in (learn, look, learn, copy_it):
             pool.map(action, range(rounds))
     for _ in done:
         known[twin.partial_fit(X, y).predict_proba(X).tobytes()] = len(known)
