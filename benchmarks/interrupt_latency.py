@@ -163,19 +163,19 @@ def interrupted(call: Callable[[], Any], after: float) -> Latency | None:
         sent.append(now())
         os.kill(os.getpid(), signal.SIGINT)
 
-    timer = threading.Thread(target=interrupt)
+    sender = threading.Thread(target=interrupt)
     signal.signal(signal.SIGCONT, lambda number, frame: stops.append(number))
-    timer.start()
+    sender.start()
     try:
         begun.set()
         while not sent:
             call()
         end = now()
-        timer.join()  # a signal that is still on its way ends this, or the sleep
+        sender.join()  # a signal that is still on its way ends this, or the sleep
         time.sleep(0.05)
     except KeyboardInterrupt:
         end = now()
-    timer.join()
+    sender.join()
     if stops:
         return None
     return Latency(*(late - early for early, late in zip(sent[0], end)))

@@ -91,9 +91,9 @@ def _run_code(source: str, program: ModuleType) -> None:
     _search_first("")
     program.__loader__ = BuiltinImporter
     code = compile(source, "<string>", "exec")
+    lines = (len(source), None, source.splitlines(keepends=True), "<string>")
     # From 3.13 on Python's tracebacks know the text of -c.
-    register = getattr(linecache, "_register_code", lambda *_: None)
-    register(code, source, "<string>")
+    linecache.cache.update({"<string>": lines} if sys.version_info >= (3, 13) else {})
     exec(code, vars(program))
 
 

@@ -37,30 +37,30 @@ class Longer(NamedTuple):
 class _Fit:
     """A fit at work. It ends with its last reference, which no exception keeps."""
 
-    __slots__ = ("__weakref__", "thread")
-
-    def __init__(self) -> None:
-        self.thread = threading.get_ident()
+    __slots__ = ("__weakref__",)
 
 
-class _HandingOver:
-    """The ``_model`` of an estimator at the moment when a fit hands over to it."""
+class _Known(weakref.ref[_Fit]):
+    """What others have of a fit: whether it goes on, and in which thread."""
 
     __slots__ = ("thread",)
+    thread: int
 
-    def __init__(self) -> None:
-        self.thread = threading.get_ident()
+
+class _HandingOver(NamedTuple):
+    """The ``_model`` of an estimator at the moment when a fit hands over to it."""
+
+    fit: _Known
 
 
 # By the id of the estimator, which lives as long as its fit does.
-_at_work: dict[int, weakref.ref[_Fit]] = {}
+_at_work: dict[int, _Known] = {}
 
 
 def _forget_other_threads() -> None:
     """In a forked child, where only the thread that forked goes on with its fits."""
-    for key, reference in list(_at_work.items()):
-        fit = reference()
-        if fit is None or fit.thread != threading.get_ident():
+    for key, fit in list(_at_work.items()):
+        if fit() is None or fit.thread != threading.get_ident():
             del _at_work[key]
 
 
@@ -76,15 +76,17 @@ def apart(method: Callable[..., Any]) -> Callable[..., Any]:
     def fit(self: Any, *args: Any, **more: Any) -> Any:
         key, this = id(self), _Fit()
         # Where it comes to stand among the fits at work, it goes with this one.
-        mine = weakref.ref(this, partial(_at_work.pop, key))
+        mine = _Known(this, partial(_at_work.pop, key))
+        mine.thread = threading.get_ident()
         try:
             while (known := _at_work.setdefault(key, mine)) is not mine:
-                _refuse(self, getattr(known(), "thread", None))
+                if _at_work.get(key) is known:
+                    _refuse(self, known.thread)
             before = vars(self).copy()
             copy = like(self, before)
             method(copy, *args, **more)
             resumed = "coefs_" in before and (incremental or copy.warm_start)
-            calls, undone = _changes(self, before, vars(copy), resumed)
+            calls, undone = _changes(self, before, vars(copy), resumed, mine)
             try:
                 deque(map(operator.call, calls), maxlen=0)
             except MemoryError:  # not an interrupt, which may come when all is done
@@ -97,10 +99,8 @@ def apart(method: Callable[..., Any]) -> Callable[..., Any]:
     return fit
 
 
-def _refuse(estimator: Any, thread: int | None) -> None:
-    """RuntimeError for a fit while another is at work in a thread; None: no longer."""
-    if thread is None:
-        return
+def _refuse(estimator: Any, thread: int) -> None:
+    """RuntimeError for a fit while another is at work in a thread."""
     here = thread == threading.get_ident()
     raise RuntimeError(
         f"This {type(estimator).__name__} is being fitted already,"
@@ -117,7 +117,11 @@ def like(one: Any, attributes: dict[str, Any]) -> Any:
 
 
 def _changes(
-    estimator: Any, before: dict[str, Any], after: dict[str, Any], resumed: bool
+    estimator: Any,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    resumed: bool,
+    fit: _Known,
 ) -> tuple[list[Callable[[], Any]], list[Callable[[], Any]]]:
     """Calls that make the estimator what its copy has become, and that take it back.
 
@@ -128,7 +132,7 @@ def _changes(
     state = vars(estimator)
     known = map(before.get, after, repeat(_ABSENT))
     learnt = dict(compress(after.items(), map(operator.is_not, after.values(), known)))
-    model = learnt.pop("_model", object())
+    model = learnt.pop("_model")
     dropped = filterfalse(after.__contains__, before)
     certain: list[Callable[[], Any]] = [
         partial(state.pop, name, None) for name in dropped
@@ -151,7 +155,7 @@ def _changes(
                 del learnt[name]
             else:
                 learnt[name] = [*held, *curve.more]
-    begin = partial(operator.setitem, state, "_model", _HandingOver())
+    begin = partial(operator.setitem, state, "_model", _HandingOver(fit))
     end = partial(operator.setitem, state, "_model", model)
     if "_model" in before:
         undone.append(partial(operator.setitem, state, "_model", before["_model"]))
@@ -166,11 +170,12 @@ def _assignment(target: Any, values: Any) -> Callable[[], Any]:
 
 
 def _model_of(estimator: Any) -> object:
-    """Its ``_model``, when no other thread is handing over to it."""
+    """Its ``_model``, when no fit in another thread is handing over to it."""
     while type(model := vars(estimator).get("_model")) is _HandingOver:
-        # A forked child has forgotten the fits of the threads that it lacks.
-        if model.thread == threading.get_ident() or id(estimator) not in _at_work:
-            break
+        if _at_work.get(id(estimator)) is not model.fit:
+            break  # left behind: by a fit that failed, or of a thread before a fork
+        if model.fit.thread == threading.get_ident():
+            break  # it goes on when this has returned
         time.sleep(0)
     return model
 
@@ -185,7 +190,7 @@ def of_one_model(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def predict(self: Any, X: Any) -> Any:
         model = vars(self).get("_model")
-        if type(model) is _HandingOver:
+        if type(model) is _HandingOver:  # else a row is predicted without this call
             model = _model_of(self)
         try:
             result = method(self, X)
@@ -209,7 +214,7 @@ def copy_of_one_model(estimator: Any) -> Any:
         for name in _CURVES:
             if isinstance(state.get(name), list):
                 setattr(copy, name, state[name].copy())
-        if copy._owns_views():
+        if "coefs_" in state and copy._owns_views():
             copy._adopt(copy._parameters.copy(), copy._widths)
         if vars(estimator).get("_model") is model:
             return copy

@@ -19,6 +19,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from . import _parameters
+from ._apart import copy_of_one_model
 from ._install import MODULE, NAMES, scikit_learns
 from ._scikit_learn import mlp_optimizers
 from ._stochastic import Optimizer
@@ -88,18 +89,19 @@ def to_sklearn(estimator: Any) -> Any:
             f"to_sklearn converts nnfast's own classes; the code of their subclass"
             f" {kind.__module__}.{kind.__qualname__} would be lost."
         )
-    lacking = [f"{name}={reprlib.repr(v)}" for name, v in _lacking(estimator).items()]
+    one = copy_of_one_model(estimator)
+    lacking = [f"{name}={reprlib.repr(v)}" for name, v in _lacking(one).items()]
     if lacking:
         raise ValueError(
             f"scikit-learn's {ours.__name__} cannot do {', '.join(lacking)}: this"
             " network cannot be converted."
         )
-    state = vars(estimator).copy()
+    state = vars(one).copy()
     if "coefs_" in state:
-        state["coefs_"], state["intercepts_"] = _parameters.views(*estimator._theta())
+        state["coefs_"], state["intercepts_"] = _parameters.views(*one._theta())
     theirs = scikit_learns(ours.__name__)
     converted = theirs.__new__(theirs)
-    _copy_into(converted, scikit_learn_state(estimator, state), estimator)
+    _copy_into(converted, scikit_learn_state(one, state), estimator)
     return converted
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from ._pieces import by_rows, is_large, pieces
+from ._pieces import all_finite, by_rows, is_large, pieces, required
 
 # The core numbers the columns of a sparse X by int32.
 _MOST_COLUMNS = np.iinfo(np.int32).max
@@ -55,8 +55,8 @@ def cast(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
     if array.dtype == dtype and array.flags.carray:
         return array
     with np.errstate(over="ignore"):
-        result = np.require(array, dtype, ["C", "A"])
-    if array.dtype != result.dtype and not np.isfinite(result).all():
+        result = required(array, dtype)
+    if array.dtype != result.dtype and not all_finite(result):
         raise ValueError(
             f"{name} contains NaN, infinity or a value too large for"
             f" {result.dtype}, the type of the network."
@@ -84,8 +84,9 @@ def input_arrays(X: Any) -> Any:
     if type(X) is np.ndarray or not issparse(X):
         return X
     n_stored = X.indptr[-1]  # what lies behind is spare room
-    parts = (X.data[:n_stored], None), (X.indices[:n_stored], "i4"), (X.indptr, "i8")
-    return tuple(np.require(part, dtype, ["C", "A"]) for part, dtype in parts)
+    values, columns = X.data[:n_stored], X.indices[:n_stored]
+    parts = (values, values.dtype), (columns, np.int32), (X.indptr, np.int64)
+    return tuple(required(part, dtype) for part, dtype in parts)
 
 
 def mean_width(X: Any) -> int:

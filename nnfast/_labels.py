@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import compute_class_weight
 
 from ._late import late
-from ._pieces import by_rows, is_large, pieces
+from ._pieces import by_rows, is_large, pieces, required
 
 
 def binarizer(y: Any, classes: Any = None) -> Any:
@@ -120,7 +120,7 @@ def encode(y: np.ndarray, labels: Any, dtype: Any) -> tuple[np.ndarray, int, str
 
         return by_rows(is_second, y, 1), 1, "logistic"
     targets = labels.transform(y)
-    return np.require(targets, dtype, ["C", "A"]), targets.shape[1], "logistic"
+    return required(targets, dtype), targets.shape[1], "logistic"
 
 
 def decode(outputs: np.ndarray, labels: Any) -> np.ndarray:

@@ -28,8 +28,7 @@ class Pickles(Weights):
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes, made plain: of one model, into which no later fit writes."""
-        one = copy_of_one_model(self) if "coefs_" in vars(self) else self
-        return one._plain_state()
+        return copy_of_one_model(self)._plain_state()
 
     def _plain_state(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -38,7 +37,7 @@ class Pickles(Weights):
                 del state["coefs_"], state["intercepts_"]
             else:
                 state.pop("_parameters", None)
-            state.pop("_model", None)
+        state.pop("_model", None)
         state.pop("_random_state", None)
         for name, (as_plain, _) in _CONVERSIONS.items():
             if name in state:

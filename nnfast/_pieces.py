@@ -44,11 +44,24 @@ def copy(array: np.ndarray) -> np.ndarray:
     return result
 
 
-def all_finite(vector: np.ndarray) -> bool:
-    """Whether a vector holds neither NaN nor infinity."""
-    if not is_large(len(vector)):
-        return bool(np.isfinite(vector).all())
-    return all(np.isfinite(vector[piece]).all() for piece in pieces(len(vector)))
+def required(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """The array itself or one like it: C-contiguous, aligned and of that type."""
+    if not is_large(len(array), array[:1].size) or (
+        array.dtype == dtype and array.flags.carray
+    ):
+        return np.require(array, dtype, ["C", "A"])
+    result = np.empty(array.shape, dtype)
+    for piece in pieces(len(array), array[:1].size):
+        result[piece] = array[piece]
+    return result
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether an array holds neither NaN nor infinity."""
+    width = array[:1].size
+    if not is_large(len(array), width):
+        return bool(np.isfinite(array).all())
+    return all(np.isfinite(array[piece]).all() for piece in pieces(len(array), width))
 
 
 def by_rows(function: Callable[[Any], np.ndarray], X: Any, width: int) -> np.ndarray:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
+from ._pieces import pieces
+
 
 def check_sparse(matrix: Any, name: str) -> None:
     """ValueError that names the part of a sparse matrix that is wrong.
@@ -91,7 +93,7 @@ def _check_compressed(matrix: Any, name: str, n_starts: int, n_indices: int) -> 
             f" {matrix.shape}; got {len(starts)}."
         )
     n_stored = min(len(indices), len(matrix.data))
-    if starts[0] != 0 or starts[-1] > n_stored or (starts[1:] < starts[:-1]).any():
+    if starts[0] != 0 or starts[-1] > n_stored or _falls(starts):
         raise ValueError(
             f"{name}.indptr must begin with 0, never fall, and end with at most the"
             f" {n_stored} entries that {name}.indices and {name}.data have."
@@ -101,9 +103,24 @@ def _check_compressed(matrix: Any, name: str, n_starts: int, n_indices: int) -> 
 
 def _check_indices(indices: Any, name: str, n: int) -> None:
     _check_integers(indices, name)
-    if len(indices) > 0 and (indices.min() < 0 or indices.max() >= n):
-        wrong = indices.min() if indices.min() < 0 else indices.max()
+    if len(indices) == 0:
+        return
+    least, most = _range(indices)
+    if least < 0 or most >= n:
+        wrong = least if least < 0 else most
         raise ValueError(f"{name} must hold numbers from 0 to {n - 1}; got {wrong}.")
+
+
+def _falls(vector: np.ndarray) -> bool:
+    """Whether an entry is less than the one before it."""
+    befores, afters = vector[:-1], vector[1:]
+    return any((afters[p] < befores[p]).any() for p in pieces(len(afters)))
+
+
+def _range(vector: np.ndarray) -> tuple[Any, Any]:
+    """The least and the greatest of its entries."""
+    parts = [vector[piece] for piece in pieces(len(vector))]
+    return min(part.min() for part in parts), max(part.max() for part in parts)
 
 
 def _check_integers(array: Any, name: str) -> None:

@@ -17,6 +17,7 @@ from itertools import takewhile
 from typing import Any
 
 from . import _conversion
+from ._apart import copy_of_one_model
 from ._install import MODULE
 from ._mlp_classifier import MLPClassifier
 from ._mlp_regressor import MLPRegressor
@@ -146,8 +147,9 @@ class _StandIn:
             state.update(given)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super(Weights, self).__getstate__()  # type: ignore[misc]
-        return _conversion.scikit_learn_state(self, state)
+        one = copy_of_one_model(self)
+        state = super(Weights, one).__getstate__()  # type: ignore[misc]
+        return _conversion.scikit_learn_state(one, state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super(Weights, self).__setstate__(state)  # type: ignore[misc]

@@ -17,13 +17,13 @@ class Weights(BaseEstimator):
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
-    _model: object  # of no content; a new one after each fit: see of_one_model
+    _model: object  # another one after each fit, and while it ends: see of_one_model
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether it is, by scikit-learn's own rule, which looks at every attribute."""
         names = vars(self)
         return "coefs_" in names or any(
-            name.endswith("_") and not name.startswith("__") for name in names
+            name.endswith("_") and not name.startswith("__") for name in tuple(names)
         )
 
     def _adopt(self, theta: np.ndarray, widths: tuple[int, ...]) -> None:

@@ -7,8 +7,10 @@ model is that before the fit or that after it.
 import copy
 import itertools
 import os
+import pickle
 import signal
 import sys
+import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -153,7 +155,7 @@ def test_threads_that_all_fit_and_predict_with_one_model():
     known = {twin.predict_proba(X).tobytes(): 0}
     done, seen, refused = [], [], []
 
-    def learn(_):
+    def learn():
         try:
             model.partial_fit(X, y)
         except RuntimeError as error:
@@ -161,20 +163,21 @@ def test_threads_that_all_fit_and_predict_with_one_model():
         else:
             done.append(1)
 
-    def look(_):
+    def look():
         seen.append(model.predict_proba(X).tobytes())
 
-    def copy_it(_):
+    def copy_it():
         seen.append(copy.copy(model).predict_proba(X).tobytes())
 
     with ThreadPoolExecutor(8) as pool:
-        for action in (learn, look, learn, copy_it):
-            pool.map(action, range(rounds))
+        actions = [learn, look, learn, copy_it] * rounds
+        list(pool.map(lambda action: action(), actions))
     for _ in done:
         known[twin.partial_fit(X, y).predict_proba(X).tobytes()] = len(known)
     assert len(done) + len(refused) == 2 * rounds
     assert model.t_ == len(X) * (len(done) + wide["max_iter"])
     assert bits(model) == bits(twin)
+    assert len(seen) == 2 * rounds
     assert set(seen) <= known.keys()
     assert all(words.startswith(BUSY) for words in refused)
 
@@ -264,8 +267,28 @@ def test_a_prediction_that_another_model_makes_impossible_is_of_the_new_one():
         model.predict(X)
 
 
-def test_who_comes_while_another_thread_hands_over_waits(monkeypatch):
-    """With a GIL nobody comes then, so here the moment is made to last."""
+def handing_over(monkeypatch, model, at_work=True):
+    """Make that moment of another thread's fit last; return the fit, to be kept."""
+    fit = _apart._Fit()
+    known = _apart._Known(fit)
+    known.thread = elsewhere(threading.get_ident)()
+    model._model = _apart._HandingOver(known)
+    if at_work:
+        monkeypatch.setitem(_apart._at_work, id(model), known)
+    return fit
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        MLPClassifier.predict_proba,
+        lambda model, X: bits(copy.copy(model)),
+        lambda model, X: bits(pickle.loads(pickle.dumps(model))),
+        lambda model, X: bits(model.to_sklearn()),
+    ],
+)
+def test_who_comes_while_another_thread_hands_over_waits(look, monkeypatch):
+    """With a GIL nobody comes then."""
     after = fitted().partial_fit(X, y)
 
     def end(seconds):
@@ -273,18 +296,36 @@ def test_who_comes_while_another_thread_hands_over_waits(monkeypatch):
         model._model = object()
 
     monkeypatch.setattr(_apart, "time", SimpleNamespace(sleep=end))
-    for look in (MLPClassifier.predict_proba, lambda model, X: bits(copy.copy(model))):
-        model = fitted()
-        monkeypatch.setitem(_apart._at_work, id(model), lambda: None)
-        model._model = elsewhere(_apart._HandingOver)()
-        np.testing.assert_array_equal(look(model, X), look(after, X))
-
-
-@forks
-def test_a_child_does_not_wait_for_a_thread_that_it_lacks():
     model = fitted()
-    model._model = elsewhere(_apart._HandingOver)()
-    assert model.predict(X).tobytes() == fitted().predict(X).tobytes()
+    fit = handing_over(monkeypatch, model)
+    np.testing.assert_array_equal(look(model, X), look(after, X))
+    del fit
+
+
+def test_nobody_waits_for_a_fit_that_is_not_at_work(monkeypatch):
+    """One that failed, or in a forked child one of a thread that it lacks."""
+    monkeypatch.delattr(_apart.time, "sleep")
+    before = fitted().predict_proba(X)
+    model = fitted()
+    fit = handing_over(monkeypatch, model, at_work=False)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    model.set_params(random_state=1)
+    # Nor while a fit of this thread's own is at work.
+    look = partial(model.predict_proba, X)
+    np.testing.assert_array_equal(during_a_fit(monkeypatch, model, look), before)
+    assert type(model._model) is object
+    del fit
+
+
+def test_a_copy_of_what_is_being_fitted_first_waits_for_no_fit(monkeypatch):
+    model = new()
+    fit = handing_over(monkeypatch, model, at_work=False)
+    for made in (copy.copy(model), pickle.loads(pickle.dumps(model))):
+        assert "_model" not in vars(made)
+        assert bits(made.fit(X, y)) == bits(fitted())
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    del fit
 
 
 # ---- forks ----

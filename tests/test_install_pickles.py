@@ -155,6 +155,22 @@ for model in (before, between):
     )
 
 
+def test_a_fit_that_ends_while_a_pickle_is_written_changes_nothing_in_it():
+    python(
+        PREAMBLE
+        + """
+import pickle, nnfast, sklearn.neural_network as package
+nnfast.install()
+model = package.MLPClassifier(**SMALL).fit(X, y)
+expected, buffers = model.predict_proba(X), []
+head = pickle.dumps(model, 5, buffer_callback=buffers.append)
+model.partial_fit(X, y)
+assert (pickle.loads(head, buffers=buffers).predict_proba(X) == expected).all()
+assert (model.predict_proba(X) != expected).any()
+"""
+    )
+
+
 def test_what_nnfast_itself_names_is_pickled_as_ever():
     python(
         PREAMBLE

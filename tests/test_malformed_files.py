@@ -8,7 +8,6 @@ import io
 import json
 import pickle
 import struct
-import sys
 import tracemalloc
 
 import numpy as np
@@ -20,9 +19,6 @@ from reliability import files, shim
 
 import nnfast
 from nnfast._model_files import safetensors
-
-# From 3.13 on Python's json can read as deep a header as is allowed.
-TOO_DEEP = "nested too deeply" if sys.version_info < (3, 13) else "Expecting value"
 
 each_seed = pytest.mark.parametrize("name", seeds())
 
@@ -44,6 +40,12 @@ def said(raw):
     with pytest.raises(ValueError, match="is no model that can be opened: ") as error:
         nnfast.load_model(io.BytesIO(raw))
     return str(error.value)
+
+
+def test_a_header_that_is_nested_too_deeply():
+    """How deep that is depends on Python."""
+    with pytest.raises(ValueError, match="it is nested too deeply"):
+        safetensors.json_value("[" * 10**6, "it", safetensors.Allowance(float("inf")))
 
 
 @each_seed
@@ -106,7 +108,6 @@ def changed_tensor(name="layers.0.weight", **fields):
         (assembled(b'{"a":-Infinity}', b""), "-Infinity is not JSON"),
         (assembled(b'{"a":1e999}', b""), "1e999 is out of range"),
         (assembled(b'{"a":' + b"9" * 5000 + b"}", b""), "999 is out of range"),
-        (assembled(b'{"a":' + b"[" * 5000, b""), TOO_DEEP),
         (assembled(b'{"a":{"b":1,"b":1}}', b""), "an object has 'b' twice"),
         (assembled(b"{}", b""), "do not say that its format is nnfast"),
         (

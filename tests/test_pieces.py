@@ -85,6 +85,40 @@ def test_weights_are_drawn_in_pieces(init, monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+def test_parts_of_a_sparse_matrix_are_converted_in_pieces(monkeypatch):
+    """Without them, NumPy takes 100 ms for some ten million entries."""
+    rows = SPARSE.copy()
+    rows.indices, rows.indptr = (
+        a.astype(np.int64) for a in (rows.indices, rows.indptr)
+    )
+    model = MLPRegressor(**SMALL).fit(SPARSE, X[:, 0])
+    whole, require = model.predict(rows), np.require
+
+    def at_once(array, *demands):
+        result = require(array, *demands)
+        assert result.size <= 7 or np.shares_memory(result, array)
+        return result
+
+    monkeypatch.setattr(_pieces, "_AT_ONCE", 7)
+    monkeypatch.setattr(np, "require", at_once)
+    np.testing.assert_array_equal(model.predict(rows), whole)
+
+
+@pytest.mark.parametrize("place", [0, 6, 7, 8, -1])
+def test_wrong_indices_are_found_in_every_piece(place, monkeypatch):
+    monkeypatch.setattr(_pieces, "_AT_ONCE", 7)
+    model = MLPRegressor(**SMALL).fit(SPARSE, X[:, 0])
+    for wrong in (-1, 5):
+        rows = SPARSE.copy()
+        rows.indices[place] = wrong
+        with pytest.raises(ValueError, match=rf"^X\.indices must .*; got {wrong}\.$"):
+            model.predict(rows)
+    rows = SPARSE.copy()
+    rows.indptr[1:][place] = 10**6 if place == -1 else -1
+    with pytest.raises(ValueError, match=r"^X\.indptr must begin with 0, never fall"):
+        model.predict(rows)
+
+
 def test_pieces_cover_everything_once():
     for length in (0, 1, 6, 7, 8, 100):
         covered = [i for piece in _pieces.pieces(length) for i in range(length)[piece]]

@@ -189,7 +189,7 @@ read_field(const struct field *field, PyObject *value, struct nnf_training *trai
     return -1;
 }
 
-/* A new reference to the dictionary's value; NULL with a ValueError when there is none. */
+/* A new reference to the dictionary's value; NULL with a ValueError if it has none. */
 static PyObject *
 get_item(PyObject *dict, const char *name, const char *key)
 {

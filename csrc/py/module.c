@@ -245,7 +245,7 @@ static PyMethodDef module_methods[] = {
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
-#ifdef Py_GIL_DISABLED
+#if defined Py_GIL_DISABLED && PY_VERSION_HEX >= 0x030E0000 /* tested from 3.14 on */
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
     {0, NULL},

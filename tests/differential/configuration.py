@@ -263,13 +263,6 @@ def _calls(
             if sometimes(0.05):
                 classes = random.choice([None, "too few"])
         calls.append(Call(method, start, stop, changes, classes))
-    if "lbfgs" in {
-        parameters["solver"],
-        *(call.parameters.get("solver") for call in calls),
-    }:
-        for call in calls:
-            # Going on with fewer weights, it writes where SciPy has no memory.
-            call.parameters.pop("hidden_layer_sizes", None)
     return tuple(calls)
 
 

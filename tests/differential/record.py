@@ -7,11 +7,12 @@ import io
 import re
 import warnings
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from .configuration import Call, Configuration
+from .configuration import Call, Configuration, hidden_widths
 from .data import Arrays, contain
 
 EXACT = ["n_iter_", "t_", "n_layers_", "n_outputs_", "out_activation_"]
@@ -87,6 +88,7 @@ def _call(
     if call.classes is not None:
         arguments["classes"] = data.classes if call.classes == "all" else [0]
     with _listening(outcome):
+        _spare_the_process(estimator, call.method)
         method = getattr(estimator, call.method)
         method(contain(X[rows], configuration.container), data.y[rows], **arguments)
     if outcome.error is None:
@@ -97,6 +99,23 @@ def _call(
         with _listening(outcome):
             _predictions(estimator, everything, data, outcome)
     return outcome
+
+
+def _spare_the_process(estimator: Any, method: str) -> None:
+    """MemoryError where scikit-learn has SciPy write beyond an array.
+
+    Its lbfgs goes on from as many weights as there are, and gives SciPy the gradient
+    of the fewer that the parameters ask for.
+    """
+    parameters, coefs = estimator.get_params(), getattr(estimator, "coefs_", [])
+    goes_on = method == "partial_fit" or parameters["warm_start"]
+    if type(estimator).__module__.startswith("nnfast.") or not (coefs and goes_on):
+        return
+    widths = len(coefs[0]), *hidden_widths(parameters), coefs[-1].shape[1]
+    n_weights = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+    n_fitted = sum(W.size + W.shape[1] for W in coefs)
+    if parameters["solver"] == "lbfgs" and n_weights < n_fitted:
+        raise MemoryError("SciPy would write beyond an array")
 
 
 @contextlib.contextmanager
