@@ -272,7 +272,8 @@ run_epoch(struct job *job)
         training->stop = NNF_STOP_ASKED;
         return false;
     }
-    return more;
+    /* Poll may have said so after the last step. */
+    return more && !atomic_load(&job->crew.stopped);
 }
 
 /* The fit. */
@@ -320,7 +321,6 @@ nnf_train(const struct nnf_net *net, const struct nnf_kernels *kernels,
         while (run_epoch(&job) && training->n_epochs < training->max_epochs) {
         }
     }
-    /* Poll may have said so after the last step. */
     if (atomic_load(&job.crew.stopped) && training->stop != NNF_STOP_NOT_FINITE) {
         training->stop = NNF_STOP_ASKED;
     }

@@ -254,7 +254,7 @@ class _History:
     ) -> dict[str, Any]:
         """Fitted attributes after the core's call."""
         # NumPy's numbers, as in scikit-learn: their methods are a user's to call.
-        losses = [np.float64(loss) for loss in result["loss_curve"]]
+        losses = result["loss_curve"]
         attributes = {
             "n_iter_": len(losses),
             "t_": result["n_seen"],
@@ -268,7 +268,8 @@ class _History:
             attributes["loss_"] = losses[-1]
         if early_stopping:
             attributes["best_loss_"] = None
-            attributes["validation_scores_"] = Longer(self.scores, result["scores"])
+            scores = [*map(float, result["scores"])]
+            attributes["validation_scores_"] = Longer(self.scores, scores)
             attributes["best_validation_score_"] = result["best_score"]
         return attributes
 

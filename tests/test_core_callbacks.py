@@ -69,6 +69,21 @@ class Training:
         )
 
 
+def test_curves_of_many_epochs_are_what_the_callback_saw():
+    """They take long enough for several polls, each of which extends the lists."""
+    seen = []
+
+    def on_epoch(epoch):
+        seen.append((epoch["loss"], epoch["score"]))
+
+    training = Training(N, on_epoch, max_iter=20_000)
+    training.settings |= {"n_iter_no_change": 1e9, "tol": 0.0}
+    result = training()
+    assert len(seen) == 20_000
+    assert [*zip(result["loss_curve"], result["scores"], strict=True)] == seen
+    assert {*map(type, result["loss_curve"])} == {np.float64}
+
+
 BATCHES = pytest.mark.parametrize("batch_size", [1, 7, N])
 
 

@@ -19,21 +19,32 @@ curve_add(struct curve *curve, double value)
     return 0;
 }
 
-PyObject *
-nnf_curve_list(const struct curve *curve)
+/* Values to the list; 0, or -1 with an exception. */
+static int
+curve_extend(struct curve *curve)
 {
-    PyObject *list = PyList_New((Py_ssize_t)curve->length);
-
-    for (size_t i = 0; list != NULL && i < curve->length; i++) {
-        PyObject *value = PyFloat_FromDouble(curve->values[i]);
-
-        if (value == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, value);
+    if (curve->list == NULL) {
+        curve->list = PyList_New(0);
     }
-    return list;
+    if (curve->list == NULL ||
+        nnf_list_extend(curve->list, curve->values, curve->length) < 0) {
+        return -1;
+    }
+    curve->length = 0;
+    return 0;
+}
+
+PyObject *
+nnf_curve_list(struct curve *curve)
+{
+    return curve_extend(curve) < 0 ? NULL : Py_NewRef(curve->list);
+}
+
+void
+nnf_curve_end(struct curve *curve)
+{
+    Py_XDECREF(curve->list);
+    PyMem_RawFree(curve->values);
 }
 
 static const char *const events[] = {
@@ -79,11 +90,26 @@ nnf_epoch_ended(void *context, const struct nnf_training *training,
         epochs->out_of_memory = true;
         return 1;
     }
-    if (epochs->on_epoch == NULL) {
-        return 0;
+    /* An epoch can end with the exception set that a poll found in it. */
+    if (epochs->on_epoch == NULL || epochs->detached.failed) {
+        return epochs->detached.failed;
     }
     nnf_detached_attach(&epochs->detached);
     if (call_on_epoch(epochs->on_epoch, training, event) < 0) {
+        epochs->detached.failed = true;
+    }
+    nnf_detached_release(&epochs->detached);
+    return epochs->detached.failed;
+}
+
+int
+nnf_epochs_poll(void *context)
+{
+    struct epochs *epochs = context;
+
+    nnf_detached_attach(&epochs->detached);
+    if (PyErr_CheckSignals() < 0 || curve_extend(&epochs->losses) < 0 ||
+        curve_extend(&epochs->scores) < 0) {
         epochs->detached.failed = true;
     }
     nnf_detached_release(&epochs->detached);

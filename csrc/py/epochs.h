@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What a fit leaves behind epoch by epoch. Python is entered at an epoch's end only
- * when on_epoch was given; the curves grow without the GIL.
+ * when on_epoch was given; the curves grow without the GIL, and become Python's at the
+ * polls: who interrupts a million epochs does not wait for a million numbers.
  */
 #ifndef NNF_PY_EPOCHS_H
 #define NNF_PY_EPOCHS_H
 
 #include "core.h"
 
-/* A list of doubles; PyMem_RawFree its values. */
+/* Begins as zeros; what it has is released by nnf_curve_end. */
 struct curve {
-    double *values;
+    PyObject *list; /* of NumPy's numbers, or NULL: none yet */
+    double *values; /* that follow those of the list */
     size_t length, capacity;
 };
 
@@ -21,11 +23,13 @@ struct epochs {
     PyObject *on_epoch; /* or NULL */
 };
 
-/* struct nnf_training's on_epoch, with a struct epochs as its context. */
+/* struct nnf_training's on_epoch and poll, with a struct epochs as their context. */
 int nnf_epoch_ended(void *context, const struct nnf_training *training,
                     enum nnf_event event);
+int nnf_epochs_poll(void *context);
 
-/* A new list of the curve's values, or NULL with an exception. */
-PyObject *nnf_curve_list(const struct curve *curve);
+/* The list of the whole curve, a new reference, or NULL with an exception. */
+PyObject *nnf_curve_list(struct curve *curve);
+void nnf_curve_end(struct curve *curve);
 
 #endif

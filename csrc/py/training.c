@@ -172,7 +172,7 @@ put(PyObject *dict, const char *key, PyObject *value)
 }
 
 static PyObject *
-report(const struct epochs *epochs, const struct nnf_training *training)
+report(struct epochs *epochs, const struct nnf_training *training)
 {
     PyObject *result = nnf_state_write(training);
 
@@ -222,8 +222,8 @@ static void
 call_end(struct call *call)
 {
     PyMem_Free(call->dropout);
-    PyMem_RawFree(call->epochs.losses.values);
-    PyMem_RawFree(call->epochs.scores.values);
+    nnf_curve_end(&call->epochs.losses);
+    nnf_curve_end(&call->epochs.scores);
     Py_XDECREF(call->generator.capsule);
     Py_XDECREF(call->generator.lock);
 }
@@ -275,7 +275,7 @@ connect(struct call *call)
     }
     training->on_epoch = nnf_epoch_ended;
     training->on_epoch_context = &call->epochs;
-    training->poll = (struct nnf_poll){nnf_detached_poll, &call->epochs.detached};
+    training->poll = (struct nnf_poll){nnf_epochs_poll, &call->epochs};
     return 0;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The source of random bits, which a fit has for itself only while it draws: it is
- * asked for before words are drawn and after each time that others may have had it, and
- * who refuses it stops the fit there. Prints how many facts held; exits 0 only when all
- * did.
+ * asked for before words are drawn and after each time that others may have had it, but
+ * not once the fit is stopped; who refuses it stops the fit there. Prints how many
+ * facts held; exits 0 only when all did.
  */
 #include "nnfast.h"
 
@@ -25,6 +25,8 @@ struct source {
     size_t refusal; /* which time that it is asked for is refused; 0: none */
     size_t n_asked, n_words, n_stolen;
     size_t words_at_poll, n_parts; /* polls that find more words drawn than the last */
+    size_t n_polls, end;           /* which poll stops the fit; 0: none */
+    bool is_late;                  /* asked for after that */
 };
 
 static uint32_t
@@ -44,8 +46,17 @@ hold(void *context)
     struct source *source = context;
 
     source->n_asked++;
+    source->is_late = source->end > 0 && source->n_polls >= source->end;
     source->is_held = source->n_asked != source->refusal;
     return !source->is_held;
+}
+
+static void
+lend(struct source *source)
+{
+    source->n_parts += source->n_words > source->words_at_poll;
+    source->words_at_poll = source->n_words;
+    source->is_held = source->is_held && source->is_kept;
 }
 
 static int
@@ -53,10 +64,9 @@ poll(void *context)
 {
     struct source *source = context;
 
-    source->n_parts += source->n_words > source->words_at_poll;
-    source->words_at_poll = source->n_words;
-    source->is_held = source->is_held && source->is_kept;
-    return 0;
+    lend(source);
+    source->n_polls++;
+    return source->n_polls == source->end;
 }
 
 static int
@@ -64,7 +74,8 @@ on_epoch(void *context, const struct nnf_training *training, enum nnf_event even
 {
     (void)training;
     (void)event;
-    return poll(context);
+    lend(context);
+    return 0;
 }
 
 /* A fit of y = x on the source; *slope: the one weight that it ends with. */
@@ -174,11 +185,31 @@ check_many_rows(void)
           "the order is the same with polls as without");
 }
 
+/* Whichever poll stops the fit, also one after the last step of an epoch. */
+static void
+check_stops(void)
+{
+    size_t end = 0;
+
+    for (bool whole = false; !whole;) {
+        struct source stopped = {.end = ++end};
+        float slope;
+        const struct nnf_training training = fit(&stopped, true, FEW, true, &slope);
+
+        whole = stopped.n_polls < end;
+        check(whole == is_complete(training), "every poll but none can stop it");
+        check(stopped.n_polls <= end, "then there are no more");
+        check(!stopped.is_late, "nor is the source asked for");
+    }
+    check(end > 4 * EPOCHS, "a poll comes after every step");
+}
+
 int
 main(void)
 {
     check_few_rows(false);
     check_few_rows(true);
     check_many_rows();
+    check_stops();
     return verdict();
 }
