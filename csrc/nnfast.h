@@ -208,7 +208,7 @@ struct nnf_bits {
     void *state;
     /* May be null. Called with context before words are drawn while *held is false;
      * non-zero stops the call. Others may have the source back whenever poll or
-     * on_epoch is called. */
+     * on_epoch is called. Not called once poll has stopped the call. */
     int (*hold)(void *context);
     void *context;
     const bool *held;
@@ -247,7 +247,8 @@ struct nnf_training {
     enum nnf_score score;
     size_t n_threads;
     struct nnf_poll poll;
-    /* Called at each epoch's end when not null; non-zero stops. */
+    /* Called at each epoch's end when not null; non-zero stops. Where poll stopped the
+     * call after the last step of an epoch, that epoch is still told. */
     int (*on_epoch)(void *context, const struct nnf_training *training,
                     enum nnf_event event);
     void *on_epoch_context;

@@ -121,7 +121,8 @@ step(struct job *job, size_t row, size_t n, struct epoch *epoch)
         return false;
     }
     if (!nnf_batch_weight(&batch, &job->crew, &weight)) {
-        return true; /* no row counts: nothing is learnt from it */
+        /* No row counts: nothing is learnt from it. Or poll has stopped the count. */
+        return !atomic_load(&job->crew.stopped);
     }
     if (!nnf_batch_gradient(&job->plan, &job->crew, &batch, job->parameters,
                             job->gradient, &loss)) {

@@ -21,6 +21,8 @@ from functools import partial, wraps
 from itertools import compress, filterfalse, repeat
 from typing import Any, NamedTuple
 
+from . import _pieces
+
 _ABSENT = object()
 
 # Lists that go on growing, in the user's sight, when a fit goes on.
@@ -215,6 +217,6 @@ def copy_of_one_model(estimator: Any) -> Any:
             if isinstance(state.get(name), list):
                 setattr(copy, name, state[name].copy())
         if "coefs_" in state and copy._owns_views():
-            copy._adopt(copy._parameters.copy(), copy._widths)
+            copy._adopt(_pieces.copy(copy._parameters), copy._widths)
         if vars(estimator).get("_model") is model:
             return copy

@@ -152,8 +152,8 @@ class Net:
         -------
         dict
             The new state (as ``state``) with, besides: loss_curve and scores (lists of
-            float, one per completed epoch), stop ("max_iter", "no_improvement",
-            "not_finite", "interrupted"), first_bad_epoch (0: none).
+            np.float64 and of float, one per completed epoch), stop ("max_iter",
+            "no_improvement", "not_finite", "interrupted"), first_bad_epoch (0: none).
 
         Ctrl-C does not raise: the call returns with stop "interrupted", parameters
         and moments as after the last whole step. Any other exception, from a signal

@@ -46,9 +46,8 @@ def copy(array: np.ndarray) -> np.ndarray:
 
 def required(array: np.ndarray, dtype: Any) -> np.ndarray:
     """The array itself or one like it: C-contiguous, aligned and of that type."""
-    if not is_large(len(array), array[:1].size) or (
-        array.dtype == dtype and array.flags.carray
-    ):
+    itself = array.flags.c_contiguous and array.flags.aligned and array.dtype == dtype
+    if itself or not is_large(len(array), array[:1].size):
         return np.require(array, dtype, ["C", "A"])
     result = np.empty(array.shape, dtype)
     for piece in pieces(len(array), array[:1].size):

@@ -187,7 +187,7 @@ def train(
     }
     # A warm fit that beats no earlier score ends with its last weights: the best ones
     # are not kept from fit to fit (scikit-learn's are an alias of coefs_).
-    beaten = any(score > before.best_score for score in result["scores"])
+    beaten = result["best_score"] > before.best_score
     if best is not None and (beaten or not resume):
         theta = best
     if not all_finite(theta):
@@ -268,8 +268,7 @@ class _History:
             attributes["loss_"] = losses[-1]
         if early_stopping:
             attributes["best_loss_"] = None
-            scores = [*map(float, result["scores"])]
-            attributes["validation_scores_"] = Longer(self.scores, scores)
+            attributes["validation_scores_"] = Longer(self.scores, result["scores"])
             attributes["best_validation_score_"] = result["best_score"]
         return attributes
 

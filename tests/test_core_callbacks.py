@@ -8,6 +8,7 @@ the process alive, so each case runs over batches of every kind.
 """
 
 import gc
+import signal
 import sys
 import textwrap
 import weakref
@@ -69,19 +70,32 @@ class Training:
         )
 
 
-def test_curves_of_many_epochs_are_what_the_callback_saw():
-    """They take long enough for several polls, each of which extends the lists."""
-    seen = []
+def test_curves_of_many_epochs_are_what_a_callback_saw():
+    """They become lists at polls, of which only handlers of signals tell."""
+    seen, handled = [], []
 
     def on_epoch(epoch):
         seen.append((epoch["loss"], epoch["score"]))
 
-    training = Training(N, on_epoch, max_iter=20_000)
-    training.settings |= {"n_iter_no_change": 1e9, "tol": 0.0}
-    result = training()
+    def train(on_epoch):
+        training = Training(N, on_epoch, max_iter=20_000)
+        training.settings |= {"n_iter_no_change": 1e9, "tol": 0.0}
+        return training()
+
+    train(on_epoch)
+    before = signal.signal(signal.SIGALRM, lambda number, frame: handled.append(1))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-3, 1e-3)
+        result = train(None)
+        n_polls = len(handled) - 1  # one may have come when it was over
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert n_polls > 1
     assert len(seen) == 20_000
     assert [*zip(result["loss_curve"], result["scores"], strict=True)] == seen
     assert {*map(type, result["loss_curve"])} == {np.float64}
+    assert {*map(type, result["scores"])} == {float}
 
 
 BATCHES = pytest.mark.parametrize("batch_size", [1, 7, N])

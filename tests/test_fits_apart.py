@@ -304,7 +304,7 @@ def test_who_comes_while_another_thread_hands_over_waits(look, monkeypatch):
 
 def test_nobody_waits_for_a_fit_that_is_not_at_work(monkeypatch):
     """One that failed, or in a forked child one of a thread that it lacks."""
-    monkeypatch.delattr(_apart.time, "sleep")
+    monkeypatch.setattr(_apart, "time", SimpleNamespace())  # which cannot sleep
     before = fitted().predict_proba(X)
     model = fitted()
     fit = handing_over(monkeypatch, model, at_work=False)

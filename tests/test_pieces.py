@@ -104,6 +104,15 @@ def test_parts_of_a_sparse_matrix_are_converted_in_pieces(monkeypatch):
     np.testing.assert_array_equal(model.predict(rows), whole)
 
 
+@pytest.mark.parametrize("array", [X, SPARSE.data, SPARSE.indices])
+def test_what_is_as_required_is_not_copied(array, monkeypatch):
+    """Nor where it cannot be written: a memory map is larger than memory."""
+    monkeypatch.setattr(_pieces, "_AT_ONCE", 7)
+    array = array.copy()
+    array.flags.writeable = False
+    assert _pieces.required(array, array.dtype) is array
+
+
 @pytest.mark.parametrize("place", [0, 6, 7, 8, -1])
 def test_wrong_indices_are_found_in_every_piece(place, monkeypatch):
     monkeypatch.setattr(_pieces, "_AT_ONCE", 7)

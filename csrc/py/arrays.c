@@ -224,19 +224,12 @@ nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays)
     return held;
 }
 
-int
-nnf_list_extend(PyObject *list, const double *values, size_t n)
+PyObject *
+nnf_float64(double value)
 {
     PyArray_Descr *type = PyArray_DescrFromType(NPY_FLOAT64);
-    int failed = type == NULL ? -1 : 0;
+    PyObject *number = type == NULL ? NULL : PyArray_Scalar(&value, type, NULL);
 
-    for (size_t i = 0; failed == 0 && i < n; i++) {
-        double value = values[i];
-        PyObject *number = PyArray_Scalar(&value, type, NULL);
-
-        failed = number == NULL ? -1 : PyList_Append(list, number);
-        Py_XDECREF(number);
-    }
     Py_XDECREF((PyObject *)type);
-    return failed;
+    return number;
 }

@@ -70,7 +70,7 @@ int nnf_arrays_check_overlap(const struct array *const *arrays, size_t n_arrays)
  * NULL with an exception. */
 PyObject *nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays);
 
-/* Append NumPy's numbers to a list; 0, or -1 with an exception. */
-int nnf_list_extend(PyObject *list, const double *values, size_t n);
+/* A new np.float64, or NULL with an exception. */
+PyObject *nnf_float64(double value);
 
 #endif

@@ -19,16 +19,25 @@ curve_add(struct curve *curve, double value)
     return 0;
 }
 
-/* Values to the list; 0, or -1 with an exception. */
+/* Values to the list; 0, or -1 with an exception: then the curve is good for nothing.
+ */
 static int
 curve_extend(struct curve *curve)
 {
     if (curve->list == NULL) {
         curve->list = PyList_New(0);
     }
-    if (curve->list == NULL ||
-        nnf_list_extend(curve->list, curve->values, curve->length) < 0) {
+    if (curve->list == NULL) {
         return -1;
+    }
+    for (size_t i = 0; i < curve->length; i++) {
+        PyObject *number = curve->number(curve->values[i]);
+        int failed = number == NULL ? -1 : PyList_Append(curve->list, number);
+
+        Py_XDECREF(number);
+        if (failed < 0) {
+            return -1;
+        }
     }
     curve->length = 0;
     return 0;

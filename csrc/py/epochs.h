@@ -9,10 +9,11 @@
 
 #include "core.h"
 
-/* Begins as zeros; what it has is released by nnf_curve_end. */
+/* What it has is released by nnf_curve_end. */
 struct curve {
-    PyObject *list; /* of NumPy's numbers, or NULL: none yet */
-    double *values; /* that follow those of the list */
+    PyObject *(*number)(double); /* makes an entry of the list */
+    PyObject *list;              /* or NULL: none yet */
+    double *values;              /* that follow those of the list */
     size_t length, capacity;
 };
 

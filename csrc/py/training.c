@@ -328,7 +328,9 @@ run(struct call *call)
 PyObject *
 nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    struct call call = {.arguments.self = (NetObject *)self};
+    struct call call = {.arguments.self = (NetObject *)self,
+                        .epochs.losses.number = nnf_float64,
+                        .epochs.scores.number = PyFloat_FromDouble};
     PyObject *result = NULL;
 
     if (parse(args, kwargs, &call.arguments) == 0 && read_numbers(&call) == 0 &&

@@ -201,7 +201,7 @@ check_stops(void)
         check(stopped.n_polls <= end, "then there are no more");
         check(!stopped.is_late, "nor is the source asked for");
     }
-    check(end > 4 * EPOCHS, "a poll comes after every step");
+    check(end > 4 * EPOCHS, "there are several in an epoch");
 }
 
 int
