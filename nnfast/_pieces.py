@@ -33,6 +33,14 @@ def fill(target: np.ndarray, values: Callable[[int], Any]) -> None:
         flat[piece] = values(piece.stop - piece.start)
 
 
+def zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """As of NumPy, but the system does not fetch much memory at its first use."""
+    result = np.zeros(shape, dtype)
+    if is_large(result.size):
+        fill(result, lambda count: 0)
+    return result
+
+
 def copy(array: np.ndarray) -> np.ndarray:
     """A copy of a C-contiguous array."""
     if not is_large(array.size):

@@ -20,7 +20,7 @@ from ._apart import Longer, like
 from ._data import Data
 from ._failure import NOT_FINITE
 from ._late import late
-from ._pieces import all_finite, copy
+from ._pieces import all_finite, copy, zeros
 from ._scikit_learn import NO_WEIGHT, warn
 
 
@@ -62,7 +62,7 @@ class Optimizer:
             epsilon=float(estimator.epsilon),
             learning_rate=float(estimator.learning_rate_init),
             t=0,
-            moments=np.zeros((n_moments, theta.size), theta.dtype),
+            moments=zeros((n_moments, theta.size), theta.dtype),
         )
 
     def belongs_to(self, theta: np.ndarray) -> bool:

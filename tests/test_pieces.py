@@ -104,6 +104,21 @@ def test_parts_of_a_sparse_matrix_are_converted_in_pieces(monkeypatch):
     np.testing.assert_array_equal(model.predict(rows), whole)
 
 
+def test_large_zeros_are_written_in_pieces(monkeypatch):
+    """Their memory else comes in the first step of a fit, which nothing interrupts."""
+    written, fill = [], _pieces.fill
+
+    def recorded(target, values):
+        fill(target, lambda count: written.append(count) or values(count))
+
+    monkeypatch.setattr(_pieces, "fill", recorded)
+    assert not _pieces.zeros((2, 5), np.float32).any()
+    assert not written
+    monkeypatch.setattr(_pieces, "_AT_ONCE", 7)
+    assert not _pieces.zeros((2, 5), np.float32).any()
+    assert written == [7, 3]
+
+
 @pytest.mark.parametrize("array", [X, SPARSE.data, SPARSE.indices])
 def test_what_is_as_required_is_not_copied(array, monkeypatch):
     """Nor where it cannot be written: a memory map is larger than memory."""
