@@ -91,9 +91,11 @@ def _run_code(source: str, program: ModuleType) -> None:
     _search_first("")
     program.__loader__ = BuiltinImporter
     code = compile(source, "<string>", "exec")
-    lines = (len(source), None, source.splitlines(keepends=True), "<string>")
-    # From 3.13 on Python's tracebacks know the text of -c.
-    linecache.cache.update({"<string>": lines} if sys.version_info >= (3, 13) else {})
+    # From 3.13 on Python's tracebacks know the text of -c: first by its file's name,
+    # then by its code.
+    key = code if hasattr(linecache, "_interactive_cache") else "<string>"
+    register = getattr(linecache, "_register_code", lambda *_: None)
+    register(key, source, "<string>")
     exec(code, vars(program))
 
 

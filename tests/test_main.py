@@ -105,6 +105,7 @@ def ends(folder, *command):
         *[["-m", name] for name in ENDINGS],
         ["-c", "def f(): f.x\nf()"],
         ["-c", "x = ("],
+        ["-c", "exec('def f(): f.x')\nf()"],
         # What is not there.
         ["missing.py"],
         ["empty"],
