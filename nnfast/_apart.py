@@ -43,16 +43,13 @@ class _Fit:
 
 
 class _Known(weakref.ref[_Fit]):
-    """What others have of a fit: whether it goes on, and in which thread."""
+    """What others have of a fit: whether it goes on, and in which thread.
+
+    At the moment when the fit hands over it is the estimator's ``_model``.
+    """
 
     __slots__ = ("thread",)
     thread: int
-
-
-class _HandingOver(NamedTuple):
-    """The ``_model`` of an estimator at the moment when a fit hands over to it."""
-
-    fit: _Known
 
 
 # By the id of the estimator, which lives as long as its fit does.
@@ -157,7 +154,7 @@ def _changes(
                 del learnt[name]
             else:
                 learnt[name] = [*held, *curve.more]
-    begin = partial(operator.setitem, state, "_model", _HandingOver(fit))
+    begin = partial(operator.setitem, state, "_model", fit)
     end = partial(operator.setitem, state, "_model", model)
     if "_model" in before:
         undone.append(partial(operator.setitem, state, "_model", before["_model"]))
@@ -173,10 +170,10 @@ def _assignment(target: Any, values: Any) -> Callable[[], Any]:
 
 def _model_of(estimator: Any) -> object:
     """Its ``_model``, when no fit in another thread is handing over to it."""
-    while type(model := vars(estimator).get("_model")) is _HandingOver:
-        if _at_work.get(id(estimator)) is not model.fit:
+    while type(model := vars(estimator).get("_model")) is _Known:
+        if _at_work.get(id(estimator)) is not model:
             break  # left behind: by a fit that failed, or of a thread before a fork
-        if model.fit.thread == threading.get_ident():
+        if model.thread == threading.get_ident():
             break  # it goes on when this has returned
         time.sleep(0)
     return model
@@ -192,7 +189,7 @@ def of_one_model(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def predict(self: Any, X: Any) -> Any:
         model = vars(self).get("_model")
-        if type(model) is _HandingOver:  # else a row is predicted without this call
+        if type(model) is _Known:  # else a row is predicted without this call
             model = _model_of(self)
         try:
             result = method(self, X)

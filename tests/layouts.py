@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Layouts of the same numbers that the core does not take as they are."""
+"""Layouts that the core does not take as they are: of the same numbers, or changed."""
+
+import warnings
 
 import numpy as np
+
+
+def changed(array, name, value):
+    """The array itself, of another shape, type or strides."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy deprecates it
+        setattr(array, name, value)
+    return array
 
 
 def misaligned(array):

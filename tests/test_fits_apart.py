@@ -272,7 +272,7 @@ def handing_over(monkeypatch, model, at_work=True):
     fit = _apart._Fit()
     known = _apart._Known(fit)
     known.thread = elsewhere(threading.get_ident)()
-    model._model = _apart._HandingOver(known)
+    model._model = known
     if at_work:
         monkeypatch.setitem(_apart._at_work, id(model), known)
     return fit

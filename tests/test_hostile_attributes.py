@@ -12,6 +12,7 @@ import pytest
 from hostile import RELAXED, SMALL, D, arrays, outcome
 from hypothesis import given
 from hypothesis import strategies as st
+from layouts import changed
 from sklearn.exceptions import NotFittedError
 
 from nnfast import MLPClassifier, MLPRegressor
@@ -28,15 +29,11 @@ def fitted(estimator, **settings):
 
 
 def reshape(model):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy deprecates it
-        model.coefs_[0].shape = (2, 8)
+    changed(model.coefs_[0], "shape", (2, 8))
 
 
 def restride(model):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy deprecates it
-        model.coefs_[0].strides = model.coefs_[0].strides[::-1]
+    changed(model.coefs_[0], "strides", model.coefs_[0].strides[::-1])
 
 
 def assign(**values):

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The weights of an estimator are views of one vector for as long as they lie in it."""
 
-import warnings
-
 import numpy as np
 import pytest
+from layouts import changed
 
 from nnfast import _core, _parameters
 
@@ -19,13 +18,6 @@ class Subclass(np.ndarray):
 def lists(dtype=np.float64):
     theta = np.arange(12, dtype=dtype)
     return theta, *_parameters.views(theta, WIDTHS)
-
-
-def changed(array, name, value):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy deprecates it
-        setattr(array, name, value)
-    return array
 
 
 @pytest.mark.parametrize("dtype", REAL)

@@ -19,8 +19,7 @@ curve_add(struct curve *curve, double value)
     return 0;
 }
 
-/* Values to the list; 0, or -1 with an exception: then the curve is good for nothing.
- */
+/* Values to the list; 0, or -1 with an exception, which ends the use of the curve. */
 static int
 curve_extend(struct curve *curve)
 {
@@ -115,12 +114,14 @@ int
 nnf_epochs_poll(void *context)
 {
     struct epochs *epochs = context;
+    struct detached *detached = &epochs->detached;
 
-    nnf_detached_attach(&epochs->detached);
-    if (PyErr_CheckSignals() < 0 || curve_extend(&epochs->losses) < 0 ||
-        curve_extend(&epochs->scores) < 0) {
-        epochs->detached.failed = true;
+    if (nnf_detached_poll(detached)) {
+        return 1;
     }
-    nnf_detached_release(&epochs->detached);
-    return epochs->detached.failed;
+    nnf_detached_attach(detached);
+    detached->failed =
+        curve_extend(&epochs->losses) < 0 || curve_extend(&epochs->scores) < 0;
+    nnf_detached_release(detached);
+    return detached->failed;
 }
