@@ -270,7 +270,9 @@ run_epoch(struct job *job)
     training->stop = NNF_STOP_MAX_EPOCHS;
     more = finish_epoch(job, &event);
     if (!report_epoch(job, event)) {
-        training->stop = NNF_STOP_ASKED;
+        if (training->stop != NNF_STOP_NOT_FINITE) {
+            training->stop = NNF_STOP_ASKED;
+        }
         return false;
     }
     /* Poll may have said so after the last step. */

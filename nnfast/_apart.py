@@ -55,6 +55,10 @@ class _Known(weakref.ref[_Fit]):
 # By the id of the estimator, which lives as long as its fit does.
 _at_work: dict[int, _Known] = {}
 
+# Held at such a moment, which no fork in another thread may cut short: without a GIL
+# one could. C takes and returns it too, or an interrupt could keep it.
+_at_once = threading.RLock()
+
 
 def _forget_other_threads() -> None:
     """In a forked child, where only the thread that forked goes on with its fits."""
@@ -64,6 +68,11 @@ def _forget_other_threads() -> None:
 
 
 if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_at_once.acquire,
+        after_in_parent=_at_once.release,
+        after_in_child=_at_once.release,
+    )
     os.register_at_fork(after_in_child=_forget_other_threads)
 
 
@@ -155,13 +164,15 @@ def _changes(
             else:
                 learnt[name] = [*held, *curve.more]
     begin = partial(operator.setitem, state, "_model", fit)
-    end = partial(operator.setitem, state, "_model", model)
+    learn = partial(state.update, learnt)
+    certain += [partial(operator.setitem, state, "_model", model), _at_once.release]
     if "_model" in before:
         undone.append(partial(operator.setitem, state, "_model", before["_model"]))
     else:
         undone.append(partial(state.pop, "_model", None))
+    undone.append(_at_once.release)
     # What may lack memory comes first.
-    return [begin, *grown, partial(state.update, learnt), *certain, end], undone
+    return [_at_once.acquire, begin, *grown, learn, *certain], undone
 
 
 def _assignment(target: Any, values: Any) -> Callable[[], Any]:
@@ -172,7 +183,7 @@ def _model_of(estimator: Any) -> object:
     """Its ``_model``, when no fit in another thread is handing over to it."""
     while type(model := vars(estimator).get("_model")) is _Known:
         if _at_work.get(id(estimator)) is not model:
-            break  # left behind: by a fit that failed, or of a thread before a fork
+            break  # left behind by a fit that failed
         if model.thread == threading.get_ident():
             break  # it goes on when this has returned
         time.sleep(0)

@@ -64,11 +64,11 @@ def required(array: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether an array holds neither NaN nor infinity."""
-    width = array[:1].size
-    if not is_large(len(array), width):
+    """Whether a C-contiguous array holds neither NaN nor infinity."""
+    if not is_large(array.size):
         return bool(np.isfinite(array).all())
-    return all(np.isfinite(array[piece]).all() for piece in pieces(len(array), width))
+    flat = array.reshape(-1)
+    return all(np.isfinite(flat[piece]).all() for piece in pieces(flat.size))
 
 
 def by_rows(function: Callable[[Any], np.ndarray], X: Any, width: int) -> np.ndarray:

@@ -20,7 +20,7 @@ from ._apart import Longer, like
 from ._data import Data
 from ._failure import NOT_FINITE
 from ._late import late
-from ._pieces import all_finite, copy, zeros
+from ._pieces import all_finite, copy, required, zeros
 from ._scikit_learn import NO_WEIGHT, warn
 
 
@@ -74,7 +74,11 @@ class Optimizer:
         moments = self.moments
         same = moments.dtype == dtype and moments.flags.c_contiguous
         begun: Optimizer = like(self, vars(self))
-        begun.moments = copy(moments) if same else moments.astype(dtype)
+        if same:
+            begun.moments = copy(moments)
+        else:
+            flat = required(moments.reshape(-1), dtype)
+            begun.moments = flat.reshape(moments.shape)
         return begun
 
     def settings(self) -> dict[str, Any]:

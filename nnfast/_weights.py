@@ -23,7 +23,7 @@ class Weights(BaseEstimator):
         """Whether it is, by scikit-learn's own rule, which looks at every attribute."""
         names = vars(self)
         return "coefs_" in names or any(
-            name.endswith("_") and not name.startswith("__") for name in tuple(names)
+            name.endswith("_") and not name.startswith("__") for name in list(names)
         )
 
     def _adopt(self, theta: np.ndarray, widths: tuple[int, ...]) -> None:

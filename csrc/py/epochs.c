@@ -110,18 +110,17 @@ nnf_epoch_ended(void *context, const struct nnf_training *training,
     return epochs->detached.failed;
 }
 
+/* The poll of any call, and the curves while it has the GIL. */
 int
 nnf_epochs_poll(void *context)
 {
     struct epochs *epochs = context;
-    struct detached *detached = &epochs->detached;
 
-    if (nnf_detached_poll(detached)) {
-        return 1;
+    nnf_detached_attach(&epochs->detached);
+    if (PyErr_CheckSignals() < 0 || curve_extend(&epochs->losses) < 0 ||
+        curve_extend(&epochs->scores) < 0) {
+        epochs->detached.failed = true;
     }
-    nnf_detached_attach(detached);
-    detached->failed =
-        curve_extend(&epochs->losses) < 0 || curve_extend(&epochs->scores) < 0;
-    nnf_detached_release(detached);
-    return detached->failed;
+    nnf_detached_release(&epochs->detached);
+    return epochs->detached.failed;
 }

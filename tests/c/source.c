@@ -27,6 +27,7 @@ struct source {
     size_t words_at_poll, n_parts; /* polls that find more words drawn than the last */
     size_t n_polls, end;           /* which poll stops the fit; 0: none */
     bool is_late;                  /* asked for after that */
+    bool diverges;                 /* in the first step */
 };
 
 static uint32_t
@@ -40,13 +41,19 @@ next_uint32(void *state)
     return (uint32_t)(source->state >> 32);
 }
 
+static bool
+is_stopped(const struct source *source)
+{
+    return source->end > 0 && source->n_polls >= source->end;
+}
+
 static int
 hold(void *context)
 {
     struct source *source = context;
 
     source->n_asked++;
-    source->is_late = source->end > 0 && source->n_polls >= source->end;
+    source->is_late = is_stopped(source);
     source->is_held = source->n_asked != source->refusal;
     return !source->is_held;
 }
@@ -66,7 +73,7 @@ poll(void *context)
 
     lend(source);
     source->n_polls++;
-    return source->n_polls == source->end;
+    return is_stopped(source);
 }
 
 static int
@@ -75,7 +82,7 @@ on_epoch(void *context, const struct nnf_training *training, enum nnf_event even
     (void)training;
     (void)event;
     lend(context);
-    return 0;
+    return is_stopped(context);
 }
 
 /* A fit of y = x on the source; *slope: the one weight that it ends with. */
@@ -102,7 +109,7 @@ fit(struct source *source, bool asks, size_t n_rows, bool polls, float *slope)
         .n_rows = n_rows, .inputs = numbers, .targets = numbers};
     struct nnf_training training = {
         .solver = NNF_SGD,
-        .learning_rate_init = 0.1,
+        .learning_rate_init = source->diverges ? 1e300 : 0.1,
         .epsilon = 1e-8,
         .batch_size = n_rows / 4,
         .max_epochs = EPOCHS,
@@ -204,6 +211,25 @@ check_stops(void)
     check(end > 4 * EPOCHS, "there are several in an epoch");
 }
 
+/* A stop after the step that spoilt the weights does not hide it. */
+static void
+check_divergence(void)
+{
+    size_t n_told = 0;
+
+    for (size_t end = 1; end <= 60; end++) {
+        struct source stopped = {.end = end, .diverges = true};
+        float slope;
+        const struct nnf_training training = fit(&stopped, true, FEW, true, &slope);
+
+        n_told += training.first_bad_epoch > 0;
+        check(training.stop ==
+                  (training.first_bad_epoch > 0 ? NNF_STOP_NOT_FINITE : NNF_STOP_ASKED),
+              "weights that are not finite are told");
+    }
+    check(n_told > 1, "they are seen with and without a stop");
+}
+
 int
 main(void)
 {
@@ -211,5 +237,6 @@ main(void)
     check_few_rows(true);
     check_many_rows();
     check_stops();
+    check_divergence();
     return verdict();
 }

@@ -7,12 +7,14 @@ import io
 import re
 import warnings
 from dataclasses import dataclass, field
-from itertools import pairwise
+from inspect import signature
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 
-from .configuration import Call, Configuration, hidden_widths
+from .configuration import Call, Configuration
 from .data import Arrays, contain
 
 EXACT = ["n_iter_", "t_", "n_layers_", "n_outputs_", "out_activation_"]
@@ -87,8 +89,10 @@ def _call(
         arguments["sample_weight"] = data.weight[rows]
     if call.classes is not None:
         arguments["classes"] = data.classes if call.classes == "all" else [0]
-    with _listening(outcome):
-        _spare_the_process(estimator, call.method)
+    with (
+        _listening(outcome),
+        patch.object(BaseMultilayerPerceptron, "_fit_lbfgs", _fit_lbfgs),
+    ):
         method = getattr(estimator, call.method)
         method(contain(X[rows], configuration.container), data.y[rows], **arguments)
     if outcome.error is None:
@@ -101,21 +105,22 @@ def _call(
     return outcome
 
 
-def _spare_the_process(estimator: Any, method: str) -> None:
-    """MemoryError where scikit-learn has SciPy write beyond an array.
+def _fit_lbfgs(estimator: Any, *arguments: Any) -> Any:
+    """scikit-learn's, but where it has SciPy write beyond an array: MemoryError.
 
-    Its lbfgs goes on from as many weights as there are, and gives SciPy the gradient
-    of the fewer that the parameters ask for.
+    It goes on from as many weights as there are, and gives SciPy the gradient of the
+    fewer that the parameters ask for.
     """
-    parameters, coefs = estimator.get_params(), getattr(estimator, "coefs_", [])
-    goes_on = method == "partial_fit" or parameters["warm_start"]
-    if type(estimator).__module__.startswith("nnfast.") or not (coefs and goes_on):
-        return
-    widths = len(coefs[0]), *hidden_widths(parameters), coefs[-1].shape[1]
-    n_weights = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
-    n_fitted = sum(W.size + W.shape[1] for W in coefs)
-    if parameters["solver"] == "lbfgs" and n_weights < n_fitted:
+    given = _LBFGS_SIGNATURE.bind(estimator, *arguments).arguments
+    gradient = [*given["coef_grads"], *given["intercept_grads"]]
+    begun = [*estimator.coefs_, *estimator.intercepts_]
+    if sum(map(np.size, gradient)) < sum(map(np.size, begun)):
         raise MemoryError("SciPy would write beyond an array")
+    return _LBFGS(estimator, *arguments)
+
+
+_LBFGS = BaseMultilayerPerceptron._fit_lbfgs
+_LBFGS_SIGNATURE = signature(_LBFGS)
 
 
 @contextlib.contextmanager
