@@ -173,6 +173,10 @@ bool nnf_predict(const struct nnf_net *net, const struct nnf_kernels *kernels,
                  const void *parameters, const struct nnf_data *data, void *outputs,
                  size_t n_threads, const struct nnf_poll *poll, void *workspace);
 
+/* complements[i] = 1 - outputs[i]. */
+void nnf_complement(enum nnf_real real, size_t n, const void *outputs,
+                    void *complements);
+
 size_t nnf_gradient_workspace(const struct nnf_net *net,
                               const struct nnf_kernels *kernels,
                               const struct nnf_data *data, size_t n_threads);

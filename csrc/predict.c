@@ -267,3 +267,24 @@ nnf_predict(const struct nnf_net *net, const struct nnf_kernels *kernels,
     nnf_crew_end(&prediction.crew);
     return done;
 }
+
+void
+nnf_complement(enum nnf_real real, size_t n, const void *outputs, void *complements)
+{
+    if (real == NNF_FLOAT64) {
+        const double *from = outputs;
+        double *to = complements;
+
+        for (size_t i = 0; i < n; i++) {
+            to[i] = 1 - from[i];
+        }
+    }
+    else {
+        const float *from = outputs;
+        float *to = complements;
+
+        for (size_t i = 0; i < n; i++) {
+            to[i] = 1 - from[i];
+        }
+    }
+}

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import Tags
 
-from . import _core, _lbfgs, _stochastic, _threads
+from . import _core, _lbfgs, _prepared, _stochastic, _threads
 from ._apart import apart
 from ._constraints import (
     OUTPUT_ACTIVATIONS,
@@ -326,6 +326,11 @@ class BaseMLP(PrivateViews, Saving, ABC):
         hidden = hidden_activations(self.activation, len(widths) - 2)
         return _net(widths, (*hidden, output), loss, huber_delta)
 
+    def _predicting_network(self, widths: tuple[int, ...], output: str) -> Any:
+        # Any loss that the output allows will do: prediction does not read it.
+        loss = "brier" if output == "softmax" else "squared_error"
+        return self._network(widths, output, loss)
+
     def _outputs(
         self, X: Any, output: str | None = None, both: bool = False
     ) -> np.ndarray:
@@ -350,13 +355,12 @@ class BaseMLP(PrivateViews, Saving, ABC):
 
             return by_rows(outputs, X, mean_width(X))
         X = cast_inputs(X, dtype)
-        output = output or self._output
         n_rows = X.shape[0]
         both = both and widths[-1] == 1
-        # Any loss that the output allows will do: prediction does not read it.
-        loss = "brier" if output == "softmax" else "squared_error"
-        net = self._network(widths, output, loss)
+        net = self._predicting_network(widths, output or self._output)
         result = np.empty((2, n_rows) if both else (n_rows, widths[-1]), dtype)
         n_threads = self._count_threads(X, widths, n_rows)
         net.predict(theta, input_arrays(X), result, n_threads)
+        if output is None and theta is vars(self).get("_parameters"):
+            _prepared.prepare(self, X)
         return result.T if both else result

@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
-from . import _labels
+from . import _labels, _prepared
 from ._apart import apart, of_one_model
 from ._base import BaseMLP
 from ._pieces import by_rows
@@ -180,6 +180,10 @@ class Classifier(ClassifierMixin, BaseMLP):
         array([5, 7])
         """
 
+        outputs = _prepared.outputs(self, X)
+        if outputs is not None:
+            return _labels.decode(outputs, self._label_binarizer)
+
         def labels(rows: Any) -> np.ndarray:
             return _labels.decode(self._outputs(rows), self._label_binarizer)
 
@@ -214,7 +218,8 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> model.fit([[0.0], [1.0], [2.0]], [5, 5, 7]).predict_proba([[0.1]]).round(2)
         array([[1., 0.]])
         """
-        return self._proba(validate_inputs(self, X))
+        y_prob = _prepared.outputs(self, X, both=True)
+        return self._proba(validate_inputs(self, X)) if y_prob is None else y_prob
 
     def _proba(self, X: Any) -> np.ndarray:
         """predict_proba for an X that ``validate_inputs`` has passed."""

@@ -3,7 +3,8 @@
 
 Every array is demanded as documented (C-contiguous, aligned, native byte order,
 the dtype of ``parameters``) and never converted: a wrong one raises TypeError or
-ValueError that names it. The GIL is released while the core works.
+ValueError that names it. The GIL is released while the core works, but for what is
+``Prepared``.
 """
 
 from collections.abc import Callable
@@ -158,4 +159,40 @@ class Net:
         Ctrl-C does not raise: the call returns with stop "interrupted", parameters
         and moments as after the last whole step. Any other exception, from a signal
         handler or from ``on_epoch``, is raised.
+        """
+
+@final
+class Prepared:
+    """Predictions of an estimator as it was when this was made.
+
+    Parameters
+    ----------
+    net : Net
+        Its network.
+    views : tuple
+        The arguments of ``are_views``, with the parameters of that network.
+    attributes : dict
+        Attributes by name: what the predictions depend on.
+    absent : str
+        An attribute with which there would be no prediction without further checks.
+    most_rows : int
+        So many are predicted while the GIL is held.
+    """
+
+    def __new__(
+        cls,
+        net: Net,
+        views: tuple[object, object, object, object],
+        attributes: dict[str, object],
+        absent: str,
+        most_rows: int,
+    ) -> Prepared: ...
+    def predict(
+        self, state: dict[str, Any], X: object, both: bool, /
+    ) -> np.ndarray | None:
+        """Return the outputs of X, with both=True as ``Net.predict`` writes them.
+
+        None where X has not such rows, is not plain (see ``is_plain``) or of another
+        type than the parameters; where state, the estimator's attributes, has not the
+        very objects, or has the absent one; or where the arrays are views no more.
         """

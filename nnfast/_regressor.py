@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import RegressorMixin
 
+from . import _prepared
 from ._apart import apart, of_one_model
 from ._base import BaseMLP
 from ._constraints import check_regressor_combination
@@ -120,5 +121,7 @@ class Regressor(RegressorMixin, BaseMLP):
         >>> model.fit([[0.0], [1.0], [2.0]], [1, 3, 5]).predict([[1.0]]).round(1)
         array([3.])
         """
-        outputs = self._outputs(validate_inputs(self, X))
+        outputs = _prepared.outputs(self, X)
+        if outputs is None:
+            outputs = self._outputs(validate_inputs(self, X))
         return outputs.ravel() if outputs.shape[1] == 1 else outputs

@@ -6,10 +6,13 @@ views of it. The lists belong to the user: whatever they hold at the next call i
 what that call uses.
 """
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from . import _core, _parameters
+from ._prepared import Model
 
 
 class Weights(BaseEstimator):
@@ -17,7 +20,7 @@ class Weights(BaseEstimator):
 
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
-    _model: object  # another one after each fit, and while it ends: see of_one_model
+    _model: Any  # another Model after each fit, a mark while it ends: see of_one_model
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether it is, by scikit-learn's own rule, which looks at every attribute."""
@@ -30,7 +33,7 @@ class Weights(BaseEstimator):
         """Take θ as the parameters and make the views of it."""
         self._parameters, self._widths = theta, widths
         self.coefs_, self.intercepts_ = _parameters.views(theta, widths)
-        self._model = object()
+        self._model = Model()
 
     def _owns_views(self) -> bool:
         """Whether coefs_ and intercepts_ hold views of θ still, every one of them."""

@@ -24,6 +24,7 @@ from sklearn.exceptions import NotFittedError
 
 import nnfast
 from nnfast import MLPClassifier, MLPRegressor, _apart
+from nnfast._prepared import Model
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -314,7 +315,7 @@ def test_nobody_waits_for_a_fit_that_is_not_at_work(monkeypatch):
     # Nor while a fit of this thread's own is at work.
     look = partial(model.predict_proba, X)
     np.testing.assert_array_equal(during_a_fit(monkeypatch, model, look), before)
-    assert type(model._model) is object
+    assert type(model._model) is Model
     del fit
 
 

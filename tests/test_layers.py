@@ -12,7 +12,7 @@ CSRC = Path(__file__).resolve().parents[1] / "csrc"
 # its own. A new file is given its place here.
 LAYERS = """
     py/module
-    py/net_type py/training
+    py/net_type py/prepared py/training
     py/detached py/epochs py/views
     py/core py/rows
     py/arrays py/fields

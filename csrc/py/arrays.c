@@ -225,6 +225,20 @@ nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays)
 }
 
 PyObject *
+nnf_array_new(size_t rows, size_t columns, enum nnf_real real, bool fortran,
+              struct array *array)
+{
+    npy_intp shape[] = {(npy_intp)rows, (npy_intp)columns};
+    int type = real == NNF_FLOAT64 ? NPY_FLOAT64 : NPY_FLOAT32;
+    PyObject *made = PyArray_EMPTY(2, shape, type, fortran);
+
+    if (made != NULL) {
+        *array = described((PyArrayObject *)made);
+    }
+    return made;
+}
+
+PyObject *
 nnf_float64(double value)
 {
     PyArray_Descr *type = PyArray_DescrFromType(NPY_FLOAT64);

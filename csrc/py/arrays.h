@@ -70,6 +70,11 @@ int nnf_arrays_check_overlap(const struct array *const *arrays, size_t n_arrays)
  * NULL with an exception. */
 PyObject *nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays);
 
+/* A new array of rows × columns, in Fortran's order if so asked; *array is then filled.
+ * NULL with an exception. */
+PyObject *nnf_array_new(size_t rows, size_t columns, enum nnf_real real, bool fortran,
+                        struct array *array);
+
 /* A new np.float64, or NULL with an exception. */
 PyObject *nnf_float64(double value);
 

@@ -13,7 +13,7 @@
 #include "arrays.h"
 
 struct module_state {
-    PyObject *net_type;
+    PyObject *net_type, *prepared_type;
     const char *isa; /* in use; a name of the core's */
 };
 
@@ -36,11 +36,22 @@ PyObject *nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs);
 /* are_views of the module, in views.c. */
 PyObject *nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args);
 
+/* Whether it is true of θ, its widths, the matrices and the vectors; *theta is then
+ * filled. -1 with an exception. */
+#define NNF_VIEWS 4
+int nnf_views_check(PyObject *const *views, struct array *theta);
+
+extern PyType_Spec nnf_prepared_spec;
+
+/* Scratch memory of `size` bytes (0 is an overflow), aligned as the core wants it, or
+ * NULL with a MemoryError. *block: what PyMem_RawFree frees. */
+void *nnf_workspace_new(size_t size, void **block);
+
 /* A call into the core: it has a workspace, runs without the GIL, and comes back to
  * let signals through. */
 struct detached {
-    void *workspace; /* aligned as the core wants it */
-    void *block;     /* what to free */
+    void *workspace;
+    void *block; /* what to free */
     PyThreadState *thread;
     PyObject *held;              /* what holds the arrays in their places */
     PyObject *acquire, *release; /* of a lock that is held meanwhile, or NULL */
@@ -48,7 +59,7 @@ struct detached {
     bool failed; /* an exception is set */
 };
 
-/* Begin by allocating `size` bytes (0 is an overflow), holding the arrays, taking the
+/* Begin by getting a workspace of `size` bytes, holding the arrays, taking the
  * lock (may be NULL) and releasing the GIL; 0, or -1 with an exception. A begin that
  * returned 0 is followed by one end, which says -1 when an exception was set meanwhile.
  */

@@ -5,28 +5,28 @@
  */
 #include "core.h"
 
-static int
-allocate(struct detached *detached, size_t size)
+void *
+nnf_workspace_new(size_t size, void **block)
 {
     size_t slack;
 
+    *block = NULL;
     if (size == 0 || size > PY_SSIZE_T_MAX - NNF_ALIGNMENT) {
         PyErr_SetString(PyExc_MemoryError,
                         "the working memory of this network and batch is larger than "
                         "memory can address");
-        return -1;
+        return NULL;
     }
-    detached->block = PyMem_RawMalloc(size + NNF_ALIGNMENT);
-    if (detached->block == NULL) {
+    *block = PyMem_RawMalloc(size + NNF_ALIGNMENT);
+    if (*block == NULL) {
         PyErr_Format(PyExc_MemoryError,
                      "cannot allocate %zu bytes of working memory for this network and "
                      "batch",
                      size);
-        return -1;
+        return NULL;
     }
-    slack = NNF_ALIGNMENT - (uintptr_t)detached->block % NNF_ALIGNMENT;
-    detached->workspace = (char *)detached->block + slack % NNF_ALIGNMENT;
-    return 0;
+    slack = NNF_ALIGNMENT - (uintptr_t)*block % NNF_ALIGNMENT;
+    return (char *)*block + slack % NNF_ALIGNMENT;
 }
 
 /* The lock's methods are looked up once: to give it back must take no memory. */
@@ -92,8 +92,11 @@ nnf_detached_begin(struct detached *detached, size_t size,
                    const struct array *const *arrays, size_t n_arrays, PyObject *lock)
 {
     *detached = (struct detached){.held = nnf_arrays_hold(arrays, n_arrays)};
-    if (detached->held == NULL || allocate(detached, size) < 0 ||
-        find_lock(detached, lock) < 0 || take_lock(detached) < 0) {
+    if (detached->held != NULL) {
+        detached->workspace = nnf_workspace_new(size, &detached->block);
+    }
+    if (detached->workspace == NULL || find_lock(detached, lock) < 0 ||
+        take_lock(detached) < 0) {
         let_go(detached);
         return -1;
     }

@@ -110,6 +110,18 @@ limit_threads(void)
     return 0;
 }
 
+/* A new reference to a type that the module has from now on, or NULL. */
+static PyObject *
+add_type(PyObject *module, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+
+    if (type != NULL && PyModule_AddType(module, (PyTypeObject *)type) < 0) {
+        Py_CLEAR(type);
+    }
+    return type;
+}
+
 /* Steals value. */
 static int
 add_object(PyObject *module, const char *name, PyObject *value)
@@ -132,9 +144,9 @@ module_exec(PyObject *module)
     if (state->isa == NULL || limit_threads() < 0) {
         return -1;
     }
-    state->net_type = PyType_FromModuleAndSpec(module, &nnf_net_spec, NULL);
-    if (state->net_type == NULL ||
-        PyModule_AddType(module, (PyTypeObject *)state->net_type) < 0) {
+    state->net_type = add_type(module, &nnf_net_spec);
+    state->prepared_type = add_type(module, &nnf_prepared_spec);
+    if (state->net_type == NULL || state->prepared_type == NULL) {
         return -1;
     }
     if (add_object(module, "activations", names_of(activation_name, is_hidden)) < 0 ||
@@ -152,6 +164,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     struct module_state *state = PyModule_GetState(module);
 
     Py_VISIT(state->net_type);
+    Py_VISIT(state->prepared_type);
     return 0;
 }
 
@@ -161,6 +174,7 @@ module_clear(PyObject *module)
     struct module_state *state = PyModule_GetState(module);
 
     Py_CLEAR(state->net_type);
+    Py_CLEAR(state->prepared_type);
     return 0;
 }
 

@@ -193,28 +193,6 @@ wants_both(PyObject *out, const struct array_demand *demand)
     return demand->shape[1] == 1 && nnf_array_has_shape(out, 2, demand->shape[0]);
 }
 
-/* The first row of two := 1 - the second. */
-static void
-complement(const struct array *array)
-{
-    size_t n = array->shape[1];
-
-    if (array->real == NNF_FLOAT64) {
-        double *rows = array->data;
-
-        for (size_t i = 0; i < n; i++) {
-            rows[i] = 1 - rows[n + i];
-        }
-    }
-    else {
-        float *rows = array->data;
-
-        for (size_t i = 0; i < n; i++) {
-            rows[i] = 1 - rows[n + i];
-        }
-    }
-}
-
 static PyObject *
 net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
 {
@@ -270,7 +248,7 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     if (nnf_predict(net, kernels, parameters.data, &rows.data, outputs, n_threads,
                     &poll, detached.workspace) &&
         both) {
-        complement(&out);
+        nnf_complement(out.real, rows.data.n_rows, outputs, out.data);
     }
     return nnf_detached_end(&detached) < 0 ? NULL : Py_NewRef(Py_None);
 }

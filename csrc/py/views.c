@@ -51,30 +51,39 @@ width(PyObject *widths, Py_ssize_t i)
     return PyErr_Occurred() ? 0 : value;
 }
 
-PyObject *
-nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+int
+nnf_views_check(PyObject *const *views, struct array *theta)
 {
-    struct array theta;
     struct rest rest;
     Py_ssize_t n;
     bool are;
 
+    if (!nnf_array_is_plain(views[0], 1, theta) || !PyTuple_Check(views[1])) {
+        return false;
+    }
+    rest = (struct rest){theta->data, theta->size, theta->real};
+    n = PyTuple_GET_SIZE(views[1]) - 1;
+    are = n > 0 && is_list(views[2], n) && is_list(views[3], n);
+    for (Py_ssize_t i = 0; are && i < n; i++) {
+        size_t in = width(views[1], i), out = width(views[1], i + 1);
+
+        are = in > 0 && out > 0 && is_next(&rest, views[2], i, in, out) &&
+              is_next(&rest, views[3], i, 0, out);
+    }
+    return PyErr_Occurred() ? -1 : are && rest.size == 0;
+}
+
+PyObject *
+nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
+{
+    struct array theta;
+    int are;
+
     (void)module;
-    if (n_args != 4) {
+    if (n_args != NNF_VIEWS) {
         PyErr_Format(PyExc_TypeError, "are_views takes 4 arguments, got %zd", n_args);
         return NULL;
     }
-    if (!nnf_array_is_plain(args[0], 1, &theta) || !PyTuple_Check(args[1])) {
-        Py_RETURN_FALSE;
-    }
-    rest = (struct rest){theta.data, theta.size, theta.real};
-    n = PyTuple_GET_SIZE(args[1]) - 1;
-    are = n > 0 && is_list(args[2], n) && is_list(args[3], n);
-    for (Py_ssize_t i = 0; are && i < n; i++) {
-        size_t in = width(args[1], i), out = width(args[1], i + 1);
-
-        are = in > 0 && out > 0 && is_next(&rest, args[2], i, in, out) &&
-              is_next(&rest, args[3], i, 0, out);
-    }
-    return PyErr_Occurred() ? NULL : PyBool_FromLong(are && rest.size == 0);
+    are = nnf_views_check(args, &theta);
+    return are < 0 ? NULL : PyBool_FromLong(are);
 }

@@ -18,6 +18,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import joblib
@@ -26,7 +27,7 @@ import twin
 from scipy import sparse
 
 import nnfast
-from nnfast import _core
+from nnfast import _core, _parameters
 
 from . import shim
 
@@ -67,6 +68,15 @@ def predict(X: Any = None, **more: Any) -> Case:
     out = np.empty((N, 2))
     X = problem["X"] if X is None else X
     return Case(lambda: net.predict(problem["parameters"], X, out, **more))
+
+
+def prepared(call: Callable[[Any, np.ndarray], Any]) -> Case:
+    """What becomes of a maker of Prepared and of rows."""
+    problem = _problem()
+    theta = problem["parameters"]
+    views = theta, WIDTHS, *_parameters.views(theta, WIDTHS)
+    make = partial(_core.Prepared, _net(), views, {"name": 1}, "none", N)
+    return Case(partial(call, make, problem["X"]))
 
 
 def gradient() -> Case:
@@ -114,6 +124,10 @@ CORE: dict[str, Callable[[], Case]] = {
     "predict, CSR": lambda: predict(_csr(np.eye(N, 3))),
     "predict, isa": lambda: predict(isa="base"),
     "predict, 2 threads": lambda: predict(n_threads=2),
+    "Prepared": lambda: prepared(lambda make, X: make()),
+    "Prepared.predict": lambda: prepared(
+        lambda make, X: make().predict({"name": 1}, X, False)
+    ),
     "gradient": gradient,
     "train": lambda: train(max_iter=3),
     # The curves have room for 64 epochs at first.
