@@ -6,7 +6,6 @@ estimator as it was.
 """
 
 from abc import ABC, abstractmethod
-from contextlib import ExitStack
 from functools import lru_cache, partial
 from typing import Any, Self
 
@@ -23,8 +22,8 @@ from ._constraints import (
     hidden_widths,
 )
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
-from ._failure import bad_parameter_named
-from ._generators import generator, in_use
+from ._failure import BadParameterNamed
+from ._generators import InUse, generator
 from ._initialization import initialize
 from ._parameters import check_training_memory
 from ._pieces import by_rows, copy, is_large
@@ -162,7 +161,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
         return self._fit(X, y, sample_weight, incremental=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Self:
-        with bad_parameter_named(self), ExitStack() as stack:
+        with BadParameterNamed(self), InUse() as used:
             self._check_combination(incremental)
             resume = hasattr(self, "coefs_") and (self.warm_start or incremental)
             theta = dtype = None
@@ -177,7 +176,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
             check_training_memory(widths, X.dtype, self.solver)
 
             self._random_state = generator(self.random_state)
-            stack.enter_context(in_use(self._random_state._bit_generator))
+            used.begin(self._random_state._bit_generator)
             if theta is not None:
                 self._check_features(X, fitted_widths)
                 widths = self._same_network(fitted_widths, widths, output)

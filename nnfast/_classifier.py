@@ -96,8 +96,10 @@ class Classifier(ClassifierMixin, BaseMLP):
         >>> model.t_
         4
         """
-        told_again = _labels.are_the_same(classes, vars(self).get("classes_"))
-        if not told_again and check_partial_fit_first_call(self, classes):
+        known = vars(self).get("classes_")
+        nothing_new = classes is None or _labels.are_the_same(classes, known)
+        first = known is None or not nothing_new
+        if first and check_partial_fit_first_call(self, classes):
             self._label_binarizer = _labels.binarizer(y, classes)
         return self._fit(X, y, sample_weight, incremental=True)
 

@@ -92,7 +92,7 @@ def hidden_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
         hidden_layer_sizes = [hidden_layer_sizes]
     sizes = list(hidden_layer_sizes)
     for width in sizes:
-        if not isinstance(width, Integral) or isinstance(width, bool):
+        if not isinstance(width, (int, Integral)) or isinstance(width, bool):
             raise TypeError(
                 f"hidden_layer_sizes must hold integers, got {sizes}, where"
                 f" {width!r} is of type {type(width).__name__}."
@@ -124,7 +124,7 @@ def hidden_activations(activation: Any, n_hidden: int) -> tuple[str, ...]:
 
 def dropout_rates(dropout: Any, n_hidden: int) -> tuple[float, ...] | None:
     """One rate per hidden layer; None where nothing is dropped."""
-    if isinstance(dropout, Real):
+    if isinstance(dropout, (float, Real)):
         rates = (float(dropout),) * n_hidden
         if float(dropout) > 0 and n_hidden == 0:
             raise ValueError(f"dropout={dropout} cannot act: there is no hidden layer.")

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a call that fails says."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from ._scikit_learn import validate_parameters
@@ -13,15 +11,18 @@ NOT_FINITE = (
 )
 
 
-@contextmanager
-def bad_parameter_named(estimator: Any) -> Iterator[None]:
-    """Say which parameter is bad where a failure may have come of one.
+class BadParameterNamed:
+    """Say which parameter is bad where what the block does may have failed by one.
 
     As in scikit-learn, a ``partial_fit`` after the first does not look at parameters:
     one that was set in between shows itself where it is used.
     """
-    try:
-        yield
-    except Exception:
-        validate_parameters(estimator)
-        raise
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if isinstance(error, Exception):
+            validate_parameters(self.estimator)

@@ -8,8 +8,6 @@ that would give it back: without this file it waits for ever when it draws.
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -46,15 +44,21 @@ def generator(random_state: Any) -> np.random.RandomState:
 _in_use: list[tuple[int, Any]] = []
 
 
-@contextmanager
-def in_use(bit_generator: Any) -> Iterator[None]:
-    """For the time of the block it may be drawn from, with its lock held."""
-    entry = (threading.get_ident(), bit_generator.lock)
-    _in_use.append(entry)
-    try:
-        yield
-    finally:
-        _in_use.remove(entry)
+class InUse:
+    """For the rest of the block one may be drawn from, with its lock held."""
+
+    entry = None
+
+    def __enter__(self) -> "InUse":
+        return self
+
+    def begin(self, bit_generator: Any) -> None:
+        self.entry = threading.get_ident(), bit_generator.lock
+        _in_use.append(self.entry)
+
+    def __exit__(self, *failure: object) -> None:
+        if self.entry in _in_use:  # not so where Ctrl-C came as it began
+            _in_use.remove(self.entry)
 
 
 def _free_locks_of_other_threads() -> None:

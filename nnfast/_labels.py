@@ -96,7 +96,7 @@ def _are_known(y: np.ndarray, known: np.ndarray) -> bool:
     # Of as many classes as that the caller is warned, in scikit-learn's words.
     if not 0 < 2 * len(known) < len(y):
         return False
-    found = known.take(np.searchsorted(known, y), mode="clip")
+    found = known.take(known.searchsorted(y), mode="clip")
     return bool((found == y).all())
 
 
@@ -107,7 +107,7 @@ def encode(y: np.ndarray, labels: Any, dtype: Any) -> tuple[np.ndarray, int, str
             raise ValueError("The object was not fitted with multilabel input.")
 
         def number(part: np.ndarray) -> np.ndarray:
-            return np.searchsorted(labels.classes_, part).astype(np.int64)
+            return labels.classes_.searchsorted(part).astype(np.int64, copy=False)
 
         return by_rows(number, y, 1), len(labels.classes_), "softmax"
     if labels.y_type_ == "binary" and y.ndim == 1:

@@ -8,6 +8,8 @@ so that ``import nnfast`` stays cheap.
 
 import sys
 import warnings
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from sklearn.base import _fit_context
@@ -32,8 +34,23 @@ __all__ = [
 
 NO_WEIGHT = "Sample weights must contain at least one non-zero number."
 
-# Parameters are validated before the method runs; nested estimators need not be.
-fit_context = _fit_context(prefer_skip_nested_validation=True)
+
+def fit_context(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Validate parameters before the method runs, as scikit-learn does.
+
+    It does not before a ``partial_fit`` after the first; then this goes past what it
+    sets up for the validation of nested estimators, of which there are none.
+    """
+    validated = _fit_context(prefer_skip_nested_validation=True)(method)
+    if method.__name__ != "partial_fit":
+        return validated
+
+    @wraps(method)
+    def partial_fit(self: Any, *args: Any, **more: Any) -> Any:
+        known = "coefs_" in vars(self)
+        return (method if known else validated)(self, *args, **more)
+
+    return partial_fit
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> Any:
