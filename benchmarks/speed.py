@@ -5,7 +5,7 @@ Measures the peak of multiply-adds and the memory's bandwidth, then times every 
 that is installed (pip install '.[bench,peers]' brings all): a table of networks, sweeps
 over width, batch, depth and threads, sparse data, what a call takes besides training,
 and prediction. --quick takes under a minute on two idle processors, everything about
-half an hour; Ctrl-C ends the measuring and shows what there is.
+an hour; Ctrl-C ends the measuring and shows what there is.
 
     python benchmarks/speed.py --quick
     python benchmarks/speed.py --sections table,prediction --libraries nnfast,JAX

@@ -12,6 +12,8 @@ from pathlib import Path
 from shell import run
 
 ROOT = Path(__file__).resolve().parents[1]
+# A sanitizer's runtime, with which no emulator and no valgrind starts.
+PRELOADED = "LD_PRELOAD" in os.environ
 CC = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
 
 

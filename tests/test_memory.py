@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import twin
+from compiled import PRELOADED
 from reliability import allocations, growth, page, peak, shim
 from reliability.figures import FIGURES
 from scipy import sparse
@@ -132,7 +133,7 @@ def test_sizes_that_no_machine_can_count(width):
 def test_the_limit_is_the_least_of_all():
     most = _memory.limit()
     assert 0 < most <= sys.maxsize // 2
-    if sys.platform != "linux":
+    if sys.platform != "linux" or PRELOADED:  # which maps terabytes
         return
     # A process that was given less can have less, and says so.
     code = """

@@ -22,7 +22,7 @@ python3 -m venv .venv && .venv/bin/pip install -q ".[bench,peers]"
 .venv/bin/python benchmarks/speed.py --quick
 ```
 
-Without `--quick` it measures all of this page, in about half an hour; with `--docs` it
+Without `--quick` it measures all of this page, in about an hour; with `--docs` it
 also writes the page, its pictures and their numbers, [speed.json](speed.json): least
 times and medians, versions, the processor. `--docs --from docs/speed.json` measures
 nothing and writes page and pictures again from those numbers.
@@ -49,8 +49,8 @@ METHOD = """\
   {isa}. scikit-learn and the frameworks choose theirs themselves.
 - torch trains with the fused Adam on tensors made beforehand, all rows shuffled once
   an epoch; "torch compiled" has the forward and backward pass compiled, which takes
-  seconds for each network, so it is left out of sweeps and threads. JAX runs each epoch
-  as one jitted scan. Where the batch is the whole set, none of these shuffles.
+  seconds for each network. JAX runs each epoch as one jitted scan. Where the batch is
+  the whole set, none of these shuffles.
 {notes}
 ## What the limit leaves out
 

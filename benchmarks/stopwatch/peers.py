@@ -300,9 +300,7 @@ LIBRARIES = {
     "nnfast": Library(NNFast, ("nnfast",)),
     "scikit-learn": Library(ScikitLearn, ("sklearn",)),
     "torch": Library(Torch, ("torch",)),
-    "torch compiled": Library(
-        TorchCompiled, ("torch",), quick=False, sections=("table", "prediction")
-    ),
+    "torch compiled": Library(TorchCompiled, ("torch",), quick=False),
     "JAX": Library(Jax, ("jax", "jaxlib")),
     "onnxruntime": Library(OnnxRuntime, ("onnxruntime", "skl2onnx")),
     "nnfast avx2": Library(
