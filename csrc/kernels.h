@@ -75,7 +75,8 @@ struct nnf_kernels {
     enum nnf_real real;
     size_t real_size;
     size_t lanes;
-    double poll_work; /* multiply-adds in roughly NNF_POLL_NANOSECONDS */
+    size_t pack_units; /* side by side in copies of weights: whole vectors */
+    double poll_work;  /* multiply-adds in roughly NNF_POLL_NANOSECONDS */
 
     /* Rows order[0..n) of a row-major matrix with d columns (rows 0..n where order
      * is null) into a tile; any n > 0, the last row repeated up to the lanes. */
@@ -96,7 +97,7 @@ struct nnf_kernels {
 
     /* output (units × n) := Wᵀ input + b, then the activation; slope may be null. W is
      * d × h in C order, of which the first `units` columns count. They are copied where
-     * packed, d × units rounded up to the lanes, is not null: see PACK_FROM in plan.c.
+     * packed, d × units rounded up to pack_units, is not null: see PACK_FROM in plan.c.
      */
     void (*dense_forward)(size_t d, size_t h, size_t units, size_t n,
                           const void *weights, const void *biases, const void *input,

@@ -121,13 +121,15 @@ static size_t
 block_of(const struct nnf_plan *plan, const struct nnf_layer *layer)
 {
     size_t lanes = plan->kernels->lanes, size = plan->kernels->real_size;
-    size_t units = max_size(PACKED_BYTES / (layer->in * size), lanes) / lanes * lanes;
+    size_t units = max_size(PACKED_BYTES / (layer->in * size), lanes);
+    size_t each = units < plan->kernels->pack_units ? lanes : plan->kernels->pack_units;
 
     if ((plan->sparse && layer->weights == 0) ||
         layer->in * layer->out * size < PACK_FROM) {
         return 0;
     }
-    return min_size(min_size(units, layer->units), round_up(layer->out, lanes));
+    return min_size(min_size(units / each * each, layer->units),
+                    round_up(layer->out, lanes));
 }
 
 static struct nnf_layer
@@ -149,7 +151,8 @@ layer_of(struct nnf_plan *plan, size_t l, size_t *offset)
         layer.deltas = units_at_once(plan, net->widths[l + 2]);
     }
     plan->packed =
-        max_size(plan->packed, layer.block * layer.in * plan->kernels->real_size);
+        max_size(plan->packed, round_up(layer.block, plan->kernels->pack_units) *
+                                   layer.in * plan->kernels->real_size);
     *offset = layer.biases + layer.out;
     return layer;
 }

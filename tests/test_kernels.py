@@ -34,6 +34,9 @@ SHAPES += [
     ((2, 4, 1), 200),
     ((5, 2, 2, 2, 2, 2, 2, 3), 33),
     ((64, 100, 10), 201),
+    # Sums that AVX2 takes some steps at a time.
+    ((193, 40, 2), 70),
+    ((385, 97, 300, 7), 33),
 ]
 MIXTURE = ("relu", "tanh", "gelu", "softsign", "elu", "logistic", "softplus")
 

@@ -14,22 +14,24 @@
 #include "blocks.h"
 #include "gemm.h"
 
-/* The m columns of W (k × m and more) as column blocks, [m / LANES][k][LANES]. The
- * lanes beyond m are never read. */
+/* Of whole vectors, and cut into equal blocks of rows. */
+#define PACK_UNITS ((size_t)(MANY_REGISTERS ? LANES : 3 * LANES))
+
+/* The m columns of W (k × m and more) as column blocks, [m /
+ * PACK_UNITS][k][PACK_UNITS]. What is beyond m is never read. */
 static void
 pack_units(const struct gemm *g, real *packed)
 {
     size_t whole = g->m / LANES * LANES;
-    const real *w = g->a;
 
-    for (size_t p = 0; p < g->k; p++, w += g->a_step) {
-        real *to = packed + p * LANES;
+    for (size_t p = 0; p < g->k; p++) {
+        const real *w = g->a + p * g->a_step;
 
-        for (size_t v = 0; v < whole; v += LANES, to += g->k * LANES) {
-            store(to, load_u(w + v));
-        }
-        if (whole < g->m) {
-            store(to, load_up_to(w + whole, g->m - whole));
+        for (size_t i = 0; i < g->m; i += LANES) {
+            real *to = packed + i / PACK_UNITS * PACK_UNITS * g->k + p * PACK_UNITS +
+                       i % PACK_UNITS;
+
+            store(to, i < whole ? load_u(w + i) : load_up_to(w + i, g->m - i));
         }
     }
 }
@@ -42,15 +44,15 @@ gemm_packed(const struct gemm *g, size_t n, real *packed)
     struct gemm block = *g;
 
     pack_units(g, packed);
-    block.a_step = LANES;
+    block.a_step = PACK_UNITS;
     for (size_t j = 0, nv; j < n; j += nv * LANES) {
         nv = gemm_panel(g->m, (n - j) / LANES);
-        for (size_t first = 0; first < g->m; first += LANES) {
-            block.m = g->m - first < LANES ? g->m - first : LANES;
+        for (size_t first = 0; first < g->m; first += PACK_UNITS) {
+            block.m = g->m - first < PACK_UNITS ? g->m - first : PACK_UNITS;
             block.a = packed + first * g->k;
             block.bias = g->bias + first;
             block.c = g->c + first * g->c_stride;
-            gemm_columns(&block, j, nv);
+            gemm_panel_of(&block, j, nv);
         }
     }
 }

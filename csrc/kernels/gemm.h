@@ -26,6 +26,12 @@
 #endif
 
 #define STRIP_BYTES ((size_t)8 * 1024)
+
+/* Where A's steps are far apart, steps of p at a time: for so many a panel of B and the
+ * lines of A stay in a first-level cache of 32 KiB. Processors with more registers have
+ * caches that deliver fast enough. */
+#define IN_STEPS (!MANY_REGISTERS)
+#define KC ((size_t)128)
 #define MAX_NV 8
 #define MAX_MR (MANY_REGISTERS ? 8 : 6)
 #define WIDE_MR (MANY_REGISTERS ? 2 : 1)
@@ -54,6 +60,7 @@ struct gemm {
     const real *bias; /* of C's rows; null: none */
     enum gemm_end end;
     const real *beside; /* laid out as C */
+    bool resumes;       /* sums go on from what is in C */
 };
 
 /* Rows of accumulators that fit the registers beside nv vectors of B. */
@@ -82,6 +89,27 @@ gemm_panel(size_t m, size_t left)
     return left % 3 == 0 || left == 5 ? 3 : 4;
 }
 
+/* The statement for each sum *s of a tile, which belongs at p of the rows. Each use is
+ * written out, for in a loop common to all the compiler would keep the sums in memory;
+ * and hides where the next row is, for the compiler would compute the addresses of all
+ * of them ahead of the branches, and run out of registers. */
+#define EACH_SUM(rows, statement)                                                      \
+    {                                                                                  \
+        real *row = (real *)(rows);                                                    \
+                                                                                       \
+        UNROLL                                                                         \
+        for (int i = 0; i < mr; i++) {                                                 \
+            UNROLL                                                                     \
+            for (int j = 0; j < nv; j++) {                                             \
+                vec *s = &sum[i][j];                                                   \
+                real *p = row + j * LANES;                                             \
+                statement;                                                             \
+            }                                                                          \
+            row += c_stride;                                                           \
+            __asm__("" : "+r"(row));                                                   \
+        }                                                                              \
+    }
+
 ALWAYS_INLINE void
 gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
           const real *b, real *c, const real *bias)
@@ -99,6 +127,9 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
         for (int j = 0; j < nv; j++) {
             sum[i][j] = start;
         }
+    }
+    if (IN_STEPS && g->resumes) {
+        EACH_SUM(c, *s = load(p))
     }
     NO_UNROLL
     for (size_t p = g->k; p > 0; p--) {
@@ -120,26 +151,6 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
         a += a_step;
         b += b_stride;
     }
-    /* The statement for each sum *s, which belongs at p of the rows. Each end is
-     * written out, for in a loop common to all the compiler would keep the sums in
-     * memory; and hides where the next row is, for the compiler would compute the
-     * addresses of all of them ahead of the branches, and run out of registers. */
-#define EACH_SUM(rows, statement)                                                      \
-    {                                                                                  \
-        real *row = (real *)(rows);                                                    \
-                                                                                       \
-        UNROLL                                                                         \
-        for (int i = 0; i < mr; i++) {                                                 \
-            UNROLL                                                                     \
-            for (int j = 0; j < nv; j++) {                                             \
-                vec *s = &sum[i][j];                                                   \
-                real *p = row + j * LANES;                                             \
-                statement;                                                             \
-            }                                                                          \
-            row += c_stride;                                                           \
-            __asm__("" : "+r"(row));                                                   \
-        }                                                                              \
-    }
     if (g->end == GEMM_RELU) {
         vec slope;
 
@@ -157,8 +168,8 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
     if (g->end != GEMM_RELU) {
         EACH_SUM(c, store_u(p, *s))
     }
-#undef EACH_SUM
 }
+#undef EACH_SUM
 
 typedef void gemm_tile_function(const struct gemm *g, const real *a, const real *b,
                                 real *c, const real *bias);
@@ -233,6 +244,36 @@ gemm_columns(const struct gemm *g, size_t j, size_t nv)
     }
 }
 
+/* The same, some steps of p at a time: to C and back is little beside them. */
+ALWAYS_INLINE void
+gemm_columns_in_steps(const struct gemm *g, size_t j, size_t nv)
+{
+    struct gemm steps = *g;
+    size_t left = g->k;
+
+    for (size_t blocks = (left + KC - 1) / KC; blocks > 0; blocks--) {
+        steps.k = left / blocks;
+        steps.end = blocks == 1 ? g->end : GEMM_STORE;
+        gemm_columns(&steps, j, nv);
+        steps.a += steps.k * g->a_step;
+        steps.b += steps.k * g->b_stride;
+        steps.resumes = true;
+        left -= steps.k;
+    }
+}
+
+/* The same by whichever is sooner: a single block of rows reads A and B but once. */
+ALWAYS_INLINE void
+gemm_panel_of(const struct gemm *g, size_t j, size_t nv)
+{
+    if (IN_STEPS && g->a_step > 1 && g->k > KC + KC / 2 && g->m > gemm_rows(nv)) {
+        gemm_columns_in_steps(g, j, nv);
+    }
+    else {
+        gemm_columns(g, j, nv);
+    }
+}
+
 /* Columns from j on, as many panels as leave C in the first-level cache for whoever
  * comes next; n is where the columns end. Returns where it ended. */
 ALWAYS_INLINE size_t
@@ -243,7 +284,7 @@ gemm_strip(const struct gemm *g, size_t j, size_t n)
     do {
         size_t nv = gemm_panel(g->m, (n - j) / LANES);
 
-        gemm_columns(g, j, nv);
+        gemm_panel_of(g, j, nv);
         j += nv * LANES;
         bytes += nv * VECTOR_BYTES * g->m;
     } while (j < n && bytes < STRIP_BYTES);

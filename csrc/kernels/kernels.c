@@ -49,6 +49,7 @@ const struct nnf_kernels TABLE = {
 #endif
     .real_size = sizeof(real),
     .lanes = LANES,
+    .pack_units = PACK_UNITS,
     .poll_work = NNF_POLL_NANOSECONDS * PRODUCTS_PER_NANOSECOND *
                  LANES, /* NOLINT(bugprone-integer-division): exact */
 
