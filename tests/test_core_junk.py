@@ -6,11 +6,11 @@ every kind crash nothing.
 import numpy as np
 import pytest
 import twin
-from core_call import ACTIVATIONS, WIDTHS, Call, full_state
+from core_call import ACTIVATIONS, WIDTHS, Call, N, full_state
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nnfast import _core
+from nnfast import _core, _parameters
 
 SCALARS = st.one_of(
     st.none(),
@@ -99,6 +99,29 @@ def test_junk_for_a_net(widths, activations, loss, huber_delta):
         except ALLOWED:
             continue
         assert net.size > 0
+
+
+@RELAXED
+@given(st.data())
+def test_junk_for_what_is_prepared(data):
+    """Of a prediction, one argument of the maker or of the call."""
+    net = _core.Net(WIDTHS, ACTIVATIONS, "squared_error")
+    theta = np.zeros(net.size)
+    views = theta, WIDTHS, *_parameters.views(theta, WIDTHS)
+    making = {"net": net, "views": views, "attributes": {"name": 1}}
+    making |= {"absent": "other", "most_rows": N}
+    asking = {"state": {"name": 1}, "X": np.zeros((N, WIDTHS[0])), "both": True}
+    name = data.draw(st.sampled_from([*making, "a view", *asking]))
+    if name == "a view":
+        i = data.draw(st.integers(0, 3))
+        making["views"] = *views[:i], data.draw(JUNK), *views[i + 1 :]
+    else:
+        (making if name in making else asking)[name] = data.draw(JUNK)
+    try:
+        found = _core.Prepared(**making).predict(*asking.values())
+    except ALLOWED:
+        return
+    assert found is None or found.shape == (N, WIDTHS[-1])
 
 
 SIZES = st.one_of(
