@@ -95,10 +95,16 @@ def apart(method: Callable[..., Any]) -> Callable[..., Any]:
             method(copy, *args, **more)
             resumed = "coefs_" in before and (incremental or copy.warm_start)
             calls, undone = _changes(self, before, vars(copy), resumed, mine)
+            to_nowhere: deque[Any] = deque(maxlen=0)
+            forward, back = map(operator.call, calls), map(operator.call, undone)
             try:
-                deque(map(operator.call, calls), maxlen=0)
+                to_nowhere.extend(forward)
             except MemoryError:  # not an interrupt, which may come when all is done
-                deque(map(operator.call, undone), maxlen=0)
+                if _at_once._is_owned():  # type: ignore[attr-defined]
+                    try:
+                        to_nowhere.extend(back)
+                    finally:
+                        _at_once.release()
                 raise
         finally:
             del mine, this  # no call, so that no signal can come in between
@@ -159,7 +165,7 @@ def _changes(
             held = curve.before
             if isinstance(held, list) and state.get(name) is held:
                 grown.append(partial(list.extend, held, curve.more))
-                undone.append(partial(list.__delitem__, held, slice(len(held), None)))
+                undone.append(partial(operator.delitem, held, slice(len(held), None)))
                 del learnt[name]
             else:
                 learnt[name] = [*held, *curve.more]
@@ -170,7 +176,6 @@ def _changes(
         undone.append(partial(operator.setitem, state, "_model", before["_model"]))
     else:
         undone.append(partial(state.pop, "_model", None))
-    undone.append(_at_once.release)
     # What may lack memory comes first.
     return [_at_once.acquire, begin, *grown, learn, *certain], undone
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils import Tags
 
-from . import _core, _lbfgs, _prepared, _stochastic, _threads
+from . import _core, _lbfgs, _stochastic, _threads
 from ._apart import apart
 from ._constraints import (
     OUTPUT_ACTIVATIONS,
@@ -360,6 +360,4 @@ class BaseMLP(PrivateViews, Saving, ABC):
         result = np.empty((2, n_rows) if both else (n_rows, widths[-1]), dtype)
         n_threads = self._count_threads(X, widths, n_rows)
         net.predict(theta, input_arrays(X), result, n_threads)
-        if output is None and theta is vars(self).get("_parameters"):
-            _prepared.prepare(self, X)
         return result.T if both else result

@@ -182,14 +182,15 @@ class Classifier(ClassifierMixin, BaseMLP):
         array([5, 7])
         """
 
-        outputs = _prepared.outputs(self, X)
-        if outputs is not None:
-            return _labels.decode(outputs, self._label_binarizer)
-
         def labels(rows: Any) -> np.ndarray:
             return _labels.decode(self._outputs(rows), self._label_binarizer)
 
-        return by_rows(labels, validate_inputs(self, X), self._n_classes)
+        outputs = _prepared.outputs(self, X)
+        if outputs is not None and self._n_classes > 0:  # which sees to classes_
+            return _labels.decode(outputs, self._label_binarizer)
+        y = by_rows(labels, validate_inputs(self, X), self._n_classes)
+        _prepared.prepare(self, X)
+        return y
 
     @of_one_model
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -221,7 +222,10 @@ class Classifier(ClassifierMixin, BaseMLP):
         array([[1., 0.]])
         """
         y_prob = _prepared.outputs(self, X, both=True)
-        return self._proba(validate_inputs(self, X)) if y_prob is None else y_prob
+        if y_prob is None or self._n_classes == 1:
+            y_prob = self._proba(validate_inputs(self, X))
+            _prepared.prepare(self, X)
+        return y_prob
 
     def _proba(self, X: Any) -> np.ndarray:
         """predict_proba for an X that ``validate_inputs`` has passed."""

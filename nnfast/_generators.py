@@ -40,32 +40,34 @@ def generator(random_state: Any) -> np.random.RandomState:
     return made
 
 
-# The thread of each fit at work, and the lock that it may hold.
-_in_use: list[tuple[int, Any]] = []
-
-
 class InUse:
     """For the rest of the block one may be drawn from, with its lock held."""
 
-    entry = None
+    thread: int
+    lock: Any
 
     def __enter__(self) -> "InUse":
         return self
 
     def begin(self, bit_generator: Any) -> None:
-        self.entry = threading.get_ident(), bit_generator.lock
-        _in_use.append(self.entry)
+        self.thread, self.lock = threading.get_ident(), bit_generator.lock
+        _in_use.append(self)
 
     def __exit__(self, *failure: object) -> None:
-        if self.entry in _in_use:  # not so where Ctrl-C came as it began
-            _in_use.remove(self.entry)
+        if self in _in_use:  # not so where Ctrl-C came before
+            _in_use.remove(self)
+
+
+# Of all fits at work.
+_in_use: list[InUse] = []
 
 
 def _free_locks_of_other_threads() -> None:
-    for thread, lock in _in_use:
-        if thread != threading.get_ident():
-            lock._at_fork_reinit()  # as the standard library does with its own
-    _in_use[:] = [entry for entry in _in_use if entry[0] == threading.get_ident()]
+    here = threading.get_ident()
+    for used in _in_use:
+        if used.thread != here:
+            used.lock._at_fork_reinit()  # as the standard library does with its own
+    _in_use[:] = [used for used in _in_use if used.thread == here]
 
 
 if hasattr(os, "register_at_fork"):

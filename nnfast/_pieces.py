@@ -66,7 +66,7 @@ def required(array: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 def all_finite(array: np.ndarray) -> bool:
-    """Whether a C-contiguous array of float32 or float64 holds finite numbers only."""
+    """Whether an ndarray that the core could take holds finite numbers only."""
     return array.size == 0 or is_plain(array.reshape(-1), 1)
 
 

@@ -15,33 +15,28 @@ from . import _core
 from ._apart import like
 from ._threads import products_of
 
-# What the outputs depend on, and what is checked before them. Where a new attribute
-# comes into a prediction, it comes in here.
-_ATTRIBUTES = (
-    *("_parameters", "_widths", "coefs_", "intercepts_"),
-    "activation",
-    "out_activation_",
-    "n_features_in_",
-    "n_jobs",
-    "classes_",
-    "_label_binarizer",
-)
+# What is looked at, by its type: nothing of a user's own, and nothing that could become
+# another while it stays the same object. (Of arrays and lists the core sees that.)
+_VIEWS = {"_parameters": np.ndarray, "_widths": tuple, "coefs_": list}
+_VIEWS |= {"intercepts_": list}
+_OTHERS = {"activation": str, "out_activation_": str, "n_features_in_": int}
 
 # With it, an X without names has to be warned of.
-_FORBIDDEN = "feature_names_in_"
+_ABSENT = "feature_names_in_"
 
-# Multiply-adds that take so little time that other threads can wait for them.
-_LITTLE = 3e5
+# Other threads wait meanwhile: so few rows, and of all of them so many multiply-adds.
+# The activation of a unit takes the time of some.
+_ROWS, _WORK, _OF_A_UNIT = 64, 3e5, 32
 
 
 class Model:
     """What a fit leaves behind: another object after each."""
 
-    __slots__ = ("prepared",)
-    prepared: Any
+    __slots__ = ("is_asked", "prepared")
 
     def __init__(self) -> None:
-        self.prepared = None
+        self.is_asked = False
+        self.prepared: Any = None
 
     def __reduce__(self) -> tuple[type["Model"], tuple[()]]:
         return Model, ()
@@ -58,22 +53,37 @@ def outputs(estimator: Any, X: Any, both: bool = False) -> Any:
 
 
 def prepare(estimator: Any, X: Any) -> None:
-    """After a prediction of X, prepare the estimator as it is for the next."""
+    """After the second prediction of such an X as can be, prepare for the next."""
+    model = vars(estimator).get("_model")
+    if type(model) is not Model or type(X) is not np.ndarray or len(X) > _ROWS:
+        return
+    if not model.is_asked:
+        model.is_asked = True
+        return
     one = like(estimator, vars(estimator).copy())  # of one moment
-    state = vars(one)
-    most_rows = int(_LITTLE // products_of(state["_widths"]))
+    state, looked_at = vars(one), _VIEWS | _OTHERS
     if (
-        type(state.get("_model")) is Model
-        and type(X) is np.ndarray
-        and len(X) <= most_rows
-        and type(state["activation"]) is str  # a list can be written into
-        and _FORBIDDEN not in state
-        and len(state.get("classes_", "ab")) > 1  # one is certain, whatever the outputs
-        and one._owns_views()
+        state.get("_model") is not model
+        or any(type(state.get(name)) is not kind for name, kind in looked_at.items())
+        or any(hasattr(type(one), name) for name in looked_at)  # a property, say
+        or X.dtype != state["_parameters"].dtype
+        or "n_jobs" not in state
+        or _ABSENT in state
+        or not one._owns_views()
     ):
-        attributes = {name: state[name] for name in _ATTRIBUTES if name in state}
-        theta, widths, coefs, intercepts = (state[name] for name in _ATTRIBUTES[:4])
-        net = one._predicting_network(one._widths, one._output)
-        state["_model"].prepared = _core.Prepared(
-            net, (theta, widths, coefs, intercepts), attributes, _FORBIDDEN, most_rows
-        )
+        return
+    widths = state["_widths"]
+    work = products_of(widths) + _OF_A_UNIT * sum(widths)
+    attributes = {name: state[name] for name in (*looked_at, "n_jobs")}
+    theta, widths, coefs, intercepts = (state[name] for name in _VIEWS)
+    try:
+        net = one._predicting_network(widths, one._output)
+    except ValueError:  # set to something unknown since the prediction
+        return
+    model.prepared = _core.Prepared(
+        net,
+        (theta, widths, coefs, intercepts),
+        attributes,
+        _ABSENT,
+        min(_ROWS, int(_WORK // work)),
+    )

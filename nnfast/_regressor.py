@@ -124,4 +124,5 @@ class Regressor(RegressorMixin, BaseMLP):
         outputs = _prepared.outputs(self, X)
         if outputs is None:
             outputs = self._outputs(validate_inputs(self, X))
+            _prepared.prepare(self, X)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs

@@ -278,7 +278,8 @@ class _History:
 
 
 def _diverged(result: dict[str, Any]) -> ValueError:
-    epoch = result["first_bad_epoch"]
+    # An epoch that was interrupted has not come to its end.
+    epoch = result["first_bad_epoch"] or len(result["loss_curve"]) + 1
     return ValueError(
         f"{NOT_FINITE} The weights were first non-finite in epoch {epoch}."
     )

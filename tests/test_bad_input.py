@@ -4,10 +4,12 @@
 import inspect
 import re
 import warnings
+from functools import partial
 
 import joblib
 import numpy as np
 import pytest
+from interrupts import with_pending_interrupt
 from scipy import sparse
 from sklearn import neural_network
 from sklearn.utils._param_validation import InvalidParameterError
@@ -382,6 +384,27 @@ def test_training_that_diverges(solver):
             r" first non-finite in epoch \d+\.$"
         )
         refused(network, ValueError, words, X, target)
+
+
+def test_ctrl_c_in_the_epoch_that_diverges(monkeypatch):
+    """It is told by its number, though it has not come to its end."""
+
+    class Net:
+        def __init__(self, net):
+            self.net = net
+
+        def train(self, *arguments, **more):
+            return with_pending_interrupt(partial(self.net.train, *arguments, **more))
+
+    network = MLPRegressor._network
+    monkeypatch.setattr(
+        MLPRegressor, "_network", lambda self, *given: Net(network(self, *given))
+    )
+    # The core looks for signals well before the end of an epoch.
+    rows = rng.normal(size=(8000, 300))
+    settings = {"solver": "sgd", "learning_rate_init": 1e305, "batch_size": 50}
+    model = MLPRegressor(hidden_layer_sizes=(300, 300), **settings)
+    refused(model, ValueError, r"in epoch 1\.$", rows, rows[:, 0])
 
 
 def test_a_solver_that_fails_leaves_all_as_it_was(monkeypatch):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Predictions that are prepared by an earlier one: the same as those that are not.
+"""Predictions that are prepared by earlier ones: the same as those that are not.
 
 What a copy predicts is the oracle: nothing is prepared for it yet.
 """
@@ -38,10 +38,16 @@ SETTINGS = {"hidden_layer_sizes": (7, 4), "max_iter": 3, "random_state": 0}
 
 
 def fitted(kind="two classes", dtype=np.float64, **settings):
-    """A model that has predicted a row."""
+    """A model that has predicted a row, and again."""
     estimator, y = KINDS[kind]
     model = estimator(**{**SETTINGS, **settings}).fit(DATA.astype(dtype), y)
-    model.predict(ROW.astype(dtype))
+    return asked(model, ROW.astype(dtype))
+
+
+def asked(model, X=ROW):
+    """The second time it is prepared."""
+    for _ in range(2):
+        model.predict(X)
     return model
 
 
@@ -52,7 +58,7 @@ def is_prepared(model, X=ROW):
 def answers(model, X):
     """What each method gives, or says."""
     given = []
-    for method in ("predict", "predict_proba"):
+    for method in ("predict", "predict_proba", "predict_log_proba"):
         if not hasattr(model, method):
             continue
         try:
@@ -75,7 +81,7 @@ def assert_as_a_copy(model, X):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_same_bits(kind, dtype):
     model = fitted(kind, dtype)
-    assert is_prepared(model, ROW.astype(dtype)) == (kind != "one class")
+    assert is_prepared(model, ROW.astype(dtype))
     for X in (ROW, DATA[:3], DATA):
         assert_as_a_copy(model, X.astype(dtype))
     prepared, other = (
@@ -118,6 +124,10 @@ CHANGES = {
     ),
     "a batch": lambda model: model.partial_fit(DATA, LABELS > 0),
     "classes": lambda model: setattr(model, "classes_", np.array([4, 2])),
+    "classes of another kind": lambda model: setattr(model, "classes_", None),
+    "known classes": lambda model: setattr(
+        model._label_binarizer, "classes_", np.arange(3)
+    ),
     "too many classes": lambda model: setattr(model, "classes_", np.arange(3)),
     "labels": lambda model: vars(model).update(
         vars(fitted("three classes")), coefs_=model.coefs_
@@ -170,24 +180,24 @@ def test_other_inputs(name, dtype):
 def test_what_is_never_prepared():
     listed = fitted(activation=["relu", "tanh"])
     large = fitted(hidden_layer_sizes=(700, 700))
-    for model in (listed, large, fitted("one class")):
+    for model in (listed, large):
         assert not is_prepared(model)
         assert_as_a_copy(model, DATA)
     frame = pytest.importorskip("pandas").DataFrame(DATA, columns=list("abcde"))
     named = MLPRegressor(**SETTINGS).fit(frame, rng.randn(N))
-    named.predict(frame)
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
-        named.predict(ROW)
+        asked(named)
     assert not is_prepared(named)
 
 
 def test_many_rows_are_not_for_it():
     """Other threads wait for it."""
-    model = fitted()
-    products = F * 7 + 7 * 4 + 4
-    most = int(_prepared._LITTLE // products)
-    assert is_prepared(model, np.ones((most, F)))
-    assert not is_prepared(model, np.ones((most + 1, F)))
+    model, wide = fitted(), fitted(hidden_layer_sizes=(1000,))
+    assert is_prepared(model, np.ones((64, F)))
+    assert not is_prepared(model, np.ones((65, F)))
+    # 6,000 products and 1,006 units, which take as long as 32 products each.
+    assert is_prepared(wide, np.ones((7, F)))
+    assert not is_prepared(wide, np.ones((8, F)))
 
 
 def test_no_other_model_is_prepared_by_it():
@@ -215,12 +225,11 @@ def test_a_cycle_through_it_is_found():
         pass
 
     model = fitted()
-    model.coefs_ = List(model.coefs_)
-    model.predict(ROW)
-    assert is_prepared(model)
-    model.coefs_.model = model
-    gone = weakref.ref(model.coefs_)
-    del model
+    model.model = List([model])
+    prepared = _core.Prepared(**{**GOOD, "attributes": {"name": model.model}})
+    model.model.append(prepared)
+    gone = weakref.ref(model.model)
+    del model, prepared
     gc.collect()
     assert gone() is None
 
@@ -236,11 +245,86 @@ def test_parameters_that_change_meanwhile(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(_prepared, "prepare", late)
-        model.partial_fit(DATA, LABELS > 0).predict(ROW)
+        asked(model.partial_fit(DATA, LABELS > 0))
     assert is_prepared(model)
     other = copy.copy(model)
     assert other.activation == "tanh"
     assert answers(model, ROW) == answers(other, ROW)
+
+
+def test_a_parameter_that_is_spoilt_meanwhile(monkeypatch):
+    """The prediction was made: what is to be prepared fails nothing."""
+    model = fitted()
+    prepare = _prepared.prepare
+
+    def late(estimator, X):
+        model.set_params(activation="swish")
+        prepare(estimator, X)
+        model.set_params(activation="relu")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_prepared, "prepare", late)
+        asked(model.partial_fit(DATA, LABELS > 0))
+    assert not is_prepared(model)
+
+
+class Tanh(MLPClassifier):
+    """A parameter that the class sets."""
+
+    activation = "tanh"
+
+
+class Soft(MLPClassifier):
+    """An attribute that the class makes of others."""
+
+    soft = True
+
+    @property
+    def out_activation_(self):
+        return "softmax" if self.soft else "logistic"
+
+    @out_activation_.setter
+    def out_activation_(self, value):
+        vars(self)["out_activation_"] = value
+
+
+def test_what_a_class_provides():
+    tanh = Tanh(**SETTINGS).fit(DATA, LABELS)
+    del tanh.activation
+    soft = Soft(**SETTINGS).fit(DATA, LABELS)
+    for model in (tanh, soft):
+        asked(model)
+        assert_as_a_copy(model, ROW)
+    before = answers(soft, ROW)
+    soft.soft = False
+    assert answers(soft, ROW) != before
+    assert_as_a_copy(soft, ROW)
+
+
+def test_attributes_of_other_kinds():
+    """Of a user's own, missing, or such that they change and stay the same object."""
+    own = fitted("one output")
+    own.classes_ = None
+    assert_as_a_copy(asked(own), ROW)
+    missing = fitted().fit(DATA, LABELS > 0)
+    del missing.n_features_in_
+    asked(missing).n_features_in_ = 7
+    assert_as_a_copy(missing, ROW)
+    listed = fitted("three classes")
+    listed.classes_ = [0, 1, 2]
+    asked(listed).classes_.append(3)
+    assert_as_a_copy(listed, ROW)
+    written = fitted().fit(DATA, LABELS > 0)
+    written.n_features_in_ = np.array(F)
+    asked(written).n_features_in_[...] = 7
+    assert_as_a_copy(written, ROW)
+
+
+def test_it_is_not_paid_for_by_who_asks_once():
+    model = fitted()
+    for _ in range(3):
+        model.partial_fit(DATA, LABELS > 0).predict(ROW)
+        assert model._model.prepared is None
 
 
 def test_many_threads():
@@ -282,6 +366,29 @@ GOOD |= {"absent": "a", "most_rows": 9}
 def test_what_is_no_argument(wrong, error, message):
     with pytest.raises(error, match=message):
         _core.Prepared(**{**GOOD, **wrong})
+
+
+class Resizing(list):
+    """Views of θ, and whoever looks at one of them changes an array's memory."""
+
+    def __getitem__(self, i):
+        for array, shape in self.resized:
+            array.resize(shape, refcheck=False)
+        return super().__getitem__(i)
+
+
+@pytest.mark.parametrize("which", ["rows", "parameters"])
+@pytest.mark.parametrize("shape", [(1,), (1, 10**6)])
+def test_memory_that_goes_while_it_looks(which, shape):
+    theta, rows = np.zeros(NET.size), np.ones((9, F))
+    coefs, intercepts = parameters_views(theta, (F, 3, 1))
+    coefs = Resizing(coefs)
+    array = rows if which == "rows" else theta
+    coefs.resized = [(array, shape if which == "rows" else shape[-1])]
+    views = theta, (F, 3, 1), coefs, intercepts
+    prepared = _core.Prepared(**{**GOOD, "views": views})
+    assert prepared.predict({}, rows, True) is None
+    assert array.shape[-1] == shape[-1]
 
 
 class Angry:

@@ -27,9 +27,9 @@
 
 #define STRIP_BYTES ((size_t)8 * 1024)
 
-/* Where A's steps are far apart, steps of p at a time: for so many a panel of B and the
- * lines of A stay in a first-level cache of 32 KiB. Processors with more registers have
- * caches that deliver fast enough. */
+/* Where each step of p reads other lines of A, so many steps at a time: then a panel of
+ * B and these lines stay in a first-level cache of 32 KiB. Processors with more
+ * registers have caches that deliver fast enough. */
 #define IN_STEPS (!MANY_REGISTERS)
 #define KC ((size_t)128)
 #define MAX_NV 8
@@ -244,7 +244,8 @@ gemm_columns(const struct gemm *g, size_t j, size_t nv)
     }
 }
 
-/* The same, some steps of p at a time: to C and back is little beside them. */
+/* The same, some steps of p at a time: to C and back is little beside them. C is
+ * aligned, and the end reads nothing of it. */
 ALWAYS_INLINE void
 gemm_columns_in_steps(const struct gemm *g, size_t j, size_t nv)
 {

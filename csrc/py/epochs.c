@@ -110,7 +110,7 @@ nnf_epoch_ended(void *context, const struct nnf_training *training,
     return epochs->detached.failed;
 }
 
-/* The poll of any call, and the curves while it has the GIL. */
+/* nnf_detached_poll, and the curves while it has the GIL. */
 int
 nnf_epochs_poll(void *context)
 {

@@ -99,14 +99,15 @@ is_same(const PreparedObject *self, PyObject *state)
     return 1;
 }
 
-/* Whether X are rows that this has been prepared for. */
+/* Whether X are rows that this has been prepared for, of the type of θ. */
 static bool
-is_prepared_for(const PreparedObject *self, PyObject *object, struct array *X)
+is_prepared_for(const PreparedObject *self, PyObject *object, enum nnf_real real,
+                struct array *X)
 {
     size_t width = self->net->net.widths[0];
 
-    return nnf_array_is_plain(object, 2, X) && X->size % width == 0 &&
-           X->size / width <= self->most_rows &&
+    return nnf_array_is_plain(object, 2, X) && X->real == real &&
+           X->size % width == 0 && X->size / width <= self->most_rows &&
            nnf_array_has_shape(object, X->size / width, width);
 }
 
@@ -152,28 +153,25 @@ static PyObject *
 prepared_predict(PyObject *object, PyObject *const *args, Py_ssize_t n_args)
 {
     const PreparedObject *self = (PreparedObject *)object;
+    PyObject *const *views = &PyTuple_GET_ITEM(self->views, 0);
     struct array X, theta;
-    int are = 0, both;
+    int same, both;
 
     if (n_args != 3 || !PyDict_Check(args[0])) {
         PyErr_SetString(PyExc_TypeError, "predict takes a dict and 2 other arguments");
         return NULL;
     }
     both = PyObject_IsTrue(args[2]);
-    if (both < 0) {
+    same = both < 0 ? -1 : is_same(self, args[0]);
+    if (same > 0) {
+        same = nnf_views_check(views, &theta);
+    }
+    if (same < 0) {
         return NULL;
     }
-    if (is_prepared_for(self, args[1], &X)) {
-        are = is_same(self, args[0]);
-    }
-    if (are > 0) {
-        are = nnf_views_check(&PyTuple_GET_ITEM(self->views, 0), &theta);
-    }
-    if (are < 0) {
-        return NULL;
-    }
-    if (are == 0 || theta.real != X.real ||
-        theta.size != nnf_net_size(&self->net->net)) {
+    if (same == 0 || !nnf_array_is_plain(views[0], 1, &theta) ||
+        theta.size != nnf_net_size(&self->net->net) ||
+        !is_prepared_for(self, args[1], theta.real, &X)) {
         return Py_NewRef(Py_None);
     }
     return predict(self, &theta, &X, both);
