@@ -53,12 +53,18 @@ def outputs(estimator: Any, X: Any, both: bool = False) -> Any:
 
 
 def prepare(estimator: Any, X: Any) -> None:
-    """After the second prediction of such an X as can be, prepare for the next."""
-    model = vars(estimator).get("_model")
-    if type(model) is not Model or type(X) is not np.ndarray or len(X) > _ROWS:
+    """After every second prediction of an X that can be, prepare for the next."""
+    theta, model = map(vars(estimator).get, ("_parameters", "_model"))
+    if (
+        type(model) is not Model
+        or type(X) is not np.ndarray
+        or type(theta) is not np.ndarray
+        or X.dtype != theta.dtype
+        or len(X) > _ROWS
+    ):
         return
-    if not model.is_asked:
-        model.is_asked = True
+    model.is_asked = not model.is_asked
+    if model.is_asked:
         return
     one = like(estimator, vars(estimator).copy())  # of one moment
     state, looked_at = vars(one), _VIEWS | _OTHERS
@@ -66,7 +72,6 @@ def prepare(estimator: Any, X: Any) -> None:
         state.get("_model") is not model
         or any(type(state.get(name)) is not kind for name, kind in looked_at.items())
         or any(hasattr(type(one), name) for name in looked_at)  # a property, say
-        or X.dtype != state["_parameters"].dtype
         or "n_jobs" not in state
         or _ABSENT in state
         or not one._owns_views()
