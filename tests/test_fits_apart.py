@@ -369,6 +369,23 @@ def test_a_child_in_the_middle_of_its_fit_is_kept_from_a_second_one(monkeypatch)
     assert os.waitpid(pids[0], 0)[1] == 0
 
 
+def test_what_goes_as_a_fit_hands_over_may_predict(monkeypatch):
+    """It is not kept waiting for its own thread; what it sees may be some of either."""
+    looks = []
+
+    class Last:
+        def __del__(self):
+            looks.append((type(model._model), model.predict(X).shape))
+
+    def assign():
+        model.loss_ = Last()  # what the fit has learnt takes its place
+
+    model = new()
+    during_a_fit(monkeypatch, model, assign)
+    assert looks == [(_apart._Known, (len(X),))]
+    assert bits(model) == bits(fitted())
+
+
 @forks
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_waits_until_another_thread_has_handed_over():

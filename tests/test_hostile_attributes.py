@@ -204,3 +204,17 @@ def test_lbfgs_on_huge_numbers(scale):
             assert joblib.hash(vars(model)) == before
         else:
             assert np.isfinite(model._parameters).all()
+
+
+@pytest.mark.parametrize(
+    "convert", [np.float64, np.asfortranarray], ids=["another type", "another layout"]
+)
+def test_moments_as_the_network_needs_them(convert):
+    rows = X.astype(np.float32)
+    model, other = (
+        MLPClassifier(**SMALL).partial_fit(rows, y, classes=range(3)) for _ in range(2)
+    )
+    other._optimizer.moments = convert(other._optimizer.moments)
+    weights = [one.partial_fit(rows, y)._parameters.tobytes() for one in (model, other)]
+    assert weights[0] == weights[1]
+    assert other._optimizer.moments.dtype == np.float32
