@@ -14,11 +14,11 @@
 #include "blocks.h"
 #include "gemm.h"
 
-/* Of whole vectors, and cut into equal blocks of rows. */
+/* Units side by side in a copy: whole vectors, which are cut into equal tiles. */
 #define PACK_UNITS ((size_t)(MANY_REGISTERS ? LANES : 3 * LANES))
 
-/* The m columns of W (k × m and more) as column blocks, [m /
- * PACK_UNITS][k][PACK_UNITS]. What is beyond m is never read. */
+/* The m columns of W (k × m and more) as blocks of them, each [k][PACK_UNITS]. What is
+ * beyond m is never read. */
 static void
 pack_units(const struct gemm *g, real *packed)
 {

@@ -80,8 +80,7 @@ prepared_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
-/* 1 when the estimator's attributes are the same still, else 0; -1 with an exception.
- */
+/* Whether an estimator's attributes are the same still; -1 with an exception. */
 static int
 is_same(const PreparedObject *self, PyObject *state)
 {
