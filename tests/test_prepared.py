@@ -234,38 +234,34 @@ def test_a_cycle_through_it_is_found():
     assert gone() is None
 
 
-def test_parameters_that_change_meanwhile(monkeypatch):
-    """What is prepared is of one moment, whoever sets a parameter in between."""
+def prepared_as(activation, monkeypatch):
+    """A relu model that has another activation only while it is prepared."""
     model = fitted()
     prepare = _prepared.prepare
 
     def late(estimator, X):
-        model.set_params(activation="tanh")
-        prepare(estimator, X)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(_prepared, "prepare", late)
-        asked(model.partial_fit(DATA, LABELS > 0))
-    assert is_prepared(model)
-    other = copy.copy(model)
-    assert other.activation == "tanh"
-    assert answers(model, ROW) == answers(other, ROW)
-
-
-def test_a_parameter_that_is_spoilt_meanwhile(monkeypatch):
-    """The prediction was made: what is to be prepared fails nothing."""
-    model = fitted()
-    prepare = _prepared.prepare
-
-    def late(estimator, X):
-        model.set_params(activation="swish")
+        model.set_params(activation=activation)
         prepare(estimator, X)
         model.set_params(activation="relu")
 
     with monkeypatch.context() as patch:
         patch.setattr(_prepared, "prepare", late)
-        asked(model.partial_fit(DATA, LABELS > 0))
+        return asked(model.partial_fit(DATA, LABELS > 0))
+
+
+def test_parameters_that_change_meanwhile(monkeypatch):
+    """What is prepared is of one moment, whoever sets a parameter in between."""
+    model = prepared_as("tanh", monkeypatch)
     assert not is_prepared(model)
+    assert_as_a_copy(model, ROW)
+    model = prepared_as("tanh", monkeypatch).set_params(activation="tanh")
+    assert is_prepared(model)
+    assert_as_a_copy(model, ROW)
+
+
+def test_a_parameter_that_is_spoilt_meanwhile(monkeypatch):
+    """The prediction was made: what is to be prepared fails nothing."""
+    assert not is_prepared(prepared_as("swish", monkeypatch))
 
 
 class Tanh(MLPClassifier):

@@ -221,18 +221,12 @@ fill_a_while(const struct nnf_plan *plan, size_t units, size_t d)
            fewer * each <= plan->kernels->poll_work;
 }
 
-static size_t
-round_to(size_t n, size_t each)
-{
-    return (n + each - 1) / each * each;
-}
-
 /* Copied are weights of 2 MiB and more, by blocks of 256 KiB or of a vector. */
 static void
 check_block(const struct nnf_plan *plan, const struct nnf_layer *layer)
 {
     size_t size = plan->kernels->real_size, lanes = plan->kernels->lanes;
-    size_t unit = layer->in * size, whole = round_to(layer->out, lanes);
+    size_t unit = layer->in * size, whole = round_up(layer->out, lanes);
     size_t wide = plan->kernels->pack_units;
     size_t next = layer->block < wide ? lanes : wide;
 
@@ -248,7 +242,7 @@ check_block(const struct nnf_plan *plan, const struct nnf_layer *layer)
           "and takes what there is");
     check(layer->block <= whole && layer->block <= layer->units,
           "but no more than the layer has, or can be done at once");
-    check(wide % lanes == 0 && round_to(layer->block, wide) * unit <= plan->packed,
+    check(wide % lanes == 0 && round_up(layer->block, wide) * unit <= plan->packed,
           "there is room for it");
 }
 
@@ -263,7 +257,7 @@ check_layers(const struct bench *b)
 
     for (size_t l = 0; l < LAYERS; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
-        size_t copied = round_to(layer->block, plan->kernels->pack_units) * layer->in *
+        size_t copied = round_up(layer->block, plan->kernels->pack_units) * layer->in *
                         plan->kernels->real_size;
 
         check(layer->in == widths[l] && layer->out == widths[l + 1],
