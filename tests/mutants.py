@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 from compiled import CC, ROOT, build
 
-# In the order of what they see for their time. Not the program that knows kernels only.
+# In the order of what they see for their time. Not the programs that know kernels only.
 PROGRAMS = ["refusals", "pace", "plan", "batch", "pieces", "crew", "team", "train"]
 PROGRAMS += ["steps", "source", "sweep", "stops", "threads", "limits"]
 TESTS = ["core_settings.py", "core_input.py", "core_callbacks.py", "training_ends.py"]

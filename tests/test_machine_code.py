@@ -29,7 +29,7 @@ def up_to(most):
 # Rows that a tile may have, by the vectors in each: gemm_<rows>x<vectors>; and rows by
 # columns of the gradient's tiles of sums: dot_<rows>x<columns>.
 FEW = {
-    "gemm": {1: up_to(6), 2: up_to(6), 3: up_to(4), 8: [1]},
+    "gemm": {1: up_to(8), 2: up_to(6), 3: up_to(4), 8: [1]},
     "dot": {1: up_to(5), 2: up_to(5), 3: up_to(3)},
 }
 MANY = {

@@ -33,7 +33,7 @@
 #define IN_STEPS (!MANY_REGISTERS)
 #define KC ((size_t)128)
 #define MAX_NV 8
-#define MAX_MR (MANY_REGISTERS ? 8 : 6)
+#define MAX_MR 8
 #define WIDE_MR (MANY_REGISTERS ? 2 : 1)
 #define MAX_TILE 24 /* vectors */
 
@@ -190,13 +190,13 @@ typedef void gemm_tile_function(const struct gemm *g, const real *a, const real 
 TILES(1)
 TILE(5, 1)
 TILE(6, 1)
+TILE(7, 1)
+TILE(8, 1)
 TILES(2)
 TILE(5, 2)
 TILE(6, 2)
 TILES(3)
 #if MANY_REGISTERS
-TILE(7, 1)
-TILE(8, 1)
 TILE(7, 2)
 TILE(8, 2)
 TILE(5, 3)
@@ -219,7 +219,7 @@ static gemm_tile_function *const gemm_tiles[MAX_NV][MAX_MR] = {
     {gemm_1x4, gemm_2x4, gemm_3x4, gemm_4x4, gemm_5x4, gemm_6x4},
     [MAX_NV - 1] = {gemm_1x8, gemm_2x8},
 #else
-    {gemm_1x1, gemm_2x1, gemm_3x1, gemm_4x1, gemm_5x1, gemm_6x1},
+    {gemm_1x1, gemm_2x1, gemm_3x1, gemm_4x1, gemm_5x1, gemm_6x1, gemm_7x1, gemm_8x1},
     {gemm_1x2, gemm_2x2, gemm_3x2, gemm_4x2, gemm_5x2, gemm_6x2},
     {gemm_1x3, gemm_2x3, gemm_3x3, gemm_4x3},
     [MAX_NV - 1] = {gemm_1x8},

@@ -148,33 +148,36 @@ put_tile(size_t mr, size_t columns, const real *tile, size_t tile_stride, real *
     }
 }
 
-/* Rows [first, last) of one panel of nv vectors. Its last one may reach beyond the h
- * columns that there are: such a panel goes through a tile of its own. */
+/* Rows [first, last) of one panel of nv vectors from the v-th on. Its last one may
+ * reach beyond the h columns that there are. What that leaves in the next row is
+ * written over, as rows and panels go; blocks of rows beside the end, and all where
+ * sums are added to, go through a tile of their own. */
 static void
-gradient_panel(size_t first, size_t last, size_t nv, size_t columns,
-               const struct gemm *g, const real *b, real *c, bool accumulate)
+gradient_panel(size_t first, size_t last, size_t v, size_t nv, const struct gemm *g,
+               bool accumulate)
 {
-    bool partial = columns < nv * LANES;
+    size_t h = g->c_stride, column = v * LANES, end = column + nv * LANES;
+    bool partial = h < end;
     size_t most = gemm_rows(nv);
+    const real *b = g->b + v * g->b_vector;
     struct gemm product = *g;
     vec tile[MAX_TILE];
 
-    if (partial) {
-        product.c_stride = nv * LANES;
-    }
-    else if (accumulate) {
+    if (accumulate && !partial) {
         product.end = GEMM_ADD;
     }
     for (size_t i = first, mr; i < last; i += mr) {
         size_t blocks = (last - i + most - 1) / most;
-        real *to = c + i * g->c_stride;
+        real *c = g->c + i * h + column;
+        bool apart;
 
         mr = (last - i) / blocks;
+        apart = partial && (accumulate || (i + mr - 1) * h + end > last * h);
+        product.c_stride = apart ? nv * LANES : h;
         gemm_tiles[nv - 1][mr - 1](&product, g->a + i * g->a_row, b,
-                                   partial ? (real *)tile : to, NULL);
-        if (partial) {
-            put_tile(mr, columns, (real *)tile, nv * LANES, to, g->c_stride,
-                     accumulate);
+                                   apart ? (real *)tile : c, NULL);
+        if (apart) {
+            put_tile(mr, h - column, (real *)tile, nv * LANES, c, h, accumulate);
         }
     }
 }
@@ -192,17 +195,16 @@ weight_gradient(size_t first, size_t last, size_t h, size_t n, const void *input
         .b = delta->by_sample,
         .b_stride = LANES,
         .b_vector = stride * LANES,
+        .c = gradient,
         .c_stride = h,
     };
     size_t whole = (n + LANES - 1) / LANES * LANES;
 
-    /* Panel by panel: what streams through the caches is the input. */
-    for (size_t v = 0, nv; v < delta->vectors; v += nv) {
-        size_t left = h - v * LANES;
-
-        nv = gemm_panel(last - first, delta->vectors - v);
-        gradient_panel(first, last, nv, left < nv * LANES ? left : nv * LANES, &g,
-                       g.b + v * g.b_vector, (real *)gradient + v * LANES, accumulate);
+    /* Panel by panel, as what streams through the caches is the input; from the last
+     * one on, which is the one that may reach too far. */
+    for (size_t left = delta->vectors, nv; left > 0; left -= nv) {
+        nv = gemm_panel(last - first, left);
+        gradient_panel(first, last, left - nv, nv, &g, accumulate);
     }
     gradient_by_lanes(first, last, delta->vectors * LANES, h, whole, input,
                       delta->by_unit, stride, gradient, accumulate);

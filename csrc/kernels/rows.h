@@ -11,8 +11,8 @@
 #include "../kernels.h"
 #include "shuffles.h"
 
-/* Reals ahead of what is read of a row that are fetched: the rows of a batch are too
- * many streams for the hardware to follow. */
+/* Reals ahead of what is read of a row that are fetched, from the rows that come next
+ * where this one ends: a batch has too many streams for the hardware to follow. */
 #define AHEAD ((size_t)8 * LANES)
 
 ALWAYS_INLINE size_t
@@ -56,13 +56,15 @@ static void
 load_rows(size_t n, size_t d, const void *rows, const size_t *order, void *tile,
           size_t stride)
 {
+    size_t ahead = d < AHEAD ? d : AHEAD;
     real *to = tile;
 
     for (size_t j = 0; j < n; j += LANES) {
-        const real *row[LANES];
+        const real *row[LANES], *next_row[LANES];
 
         for (size_t i = 0; i < LANES; i++) {
             row[i] = (const real *)rows + row_number(order, n, j + i) * d;
+            next_row[i] = (const real *)rows + row_number(order, n, j + LANES + i) * d;
         }
         if (d < LANES) {
             load_narrow_rows(d, row, to + j, stride);
@@ -71,11 +73,14 @@ load_rows(size_t n, size_t d, const void *rows, const size_t *order, void *tile,
         for (size_t next = 0; next < d; next += LANES) {
             /* The last block reaches back over columns that are done already. */
             size_t c = next + LANES <= d ? next : d - LANES;
+            bool ends = c + ahead >= d;
+            const real *const *fetched = ends ? next_row : row;
+            size_t at = ends ? c + ahead - d : c + ahead;
             vec block[LANES];
 
             UNROLL
             for (int i = 0; i < LANES; i++) {
-                __builtin_prefetch(row[i] + c + AHEAD);
+                __builtin_prefetch(fetched[i] + at);
                 block[i] = load_u(row[i] + c);
             }
             transpose_block(block);
