@@ -26,9 +26,18 @@ def can_build(language, *flags):
 
 
 def build(folder, **environment):
-    """The core's objects and the programs of tests/c, in that folder."""
-    run(sys.executable, ROOT / "tests/c/build.py", folder, **environment)
+    """The core's objects, fit for a library too, and the programs of tests/c, in that
+    folder."""
+    flags = os.environ.get("CFLAGS", "") + " -fPIC"
+    run(sys.executable, ROOT / "tests/c/build.py", folder, CFLAGS=flags, **environment)
     return folder
+
+
+def core_objects(folder):
+    """Of those that are built there, the core's."""
+    objects = [path for path in folder.glob("*/*.o") if path.parent.name != "program"]
+    assert objects
+    return objects
 
 
 def name_and_version(compiler):

@@ -28,7 +28,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from compiled import CC, ROOT, build
+from compiled import CC, ROOT, build, core_objects
 
 # In the order of what they see for their time. Not the programs that know kernels only.
 PROGRAMS = ["refusals", "pace", "plan", "batch", "pieces", "crew", "team", "train"]
@@ -53,7 +53,7 @@ class Bench:
 
     def __init__(self, folder):
         self.folder = folder
-        self.core = build(folder / "c", CFLAGS="-fPIC")
+        self.core = build(folder / "c")
         for name in ("csrc", "nnfast"):
             shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
         self.commands = {}
@@ -98,7 +98,7 @@ class Bench:
 
     def killer(self, binding=False):
         """The first to fail; none: all hold."""
-        core = [p for p in self.core.glob("*/*.o") if p.parent.name != "program"]
+        core = core_objects(self.core)
         for name in [] if binding else PROGRAMS:
             obj, program = self.core / f"program/{name}.o", self.core / name
             call([*CC, obj, *core, "-pthread", "-lm", "-o", program], check=True)

@@ -7,28 +7,20 @@ import sysconfig
 
 import numpy as np
 import pytest
-from compiled import CC, ROOT, build, can_build
+from compiled import CC, ROOT, can_build, core_objects
 from shell import run
 
 CSRC = ROOT / "csrc"
 HEADERS = sorted(CSRC.rglob("*.h"))
-SANITIZERS = "-fsanitize=address,undefined"
 PROGRAMS = sorted(path.stem for path in ROOT.glob("tests/c/*.c"))
 
 needs_elf = pytest.mark.skipif(sys.platform != "linux", reason="reads ELF objects")
 
 
-@pytest.fixture(scope="module")
-def sanitized(tmp_path_factory):
-    if not can_build("c", SANITIZERS):
-        pytest.skip("the compiler has no sanitizers here")
-    return build(tmp_path_factory.mktemp("sanitized"), NNFAST_SANITIZE="1")
-
-
-@pytest.mark.parametrize("folder", ["built", "sanitized"])
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_all_facts_of_the_c_programs_hold(program, folder, request):
-    said = run(request.getfixturevalue(folder) / program)
+def test_all_facts_of_the_c_programs_hold(program, built):
+    """Sanitizers look on in .ci/run."""
+    said = run(built / program)
     assert re.search(r"^[1-9]\d* passed, 0 failed$", said, re.MULTILINE)
 
 
@@ -114,25 +106,20 @@ main(int argc, char **argv)
 
 
 @needs_elf
-def test_a_library_with_the_core_in_it_can_be_unloaded(tmp_path):
+def test_a_library_with_the_core_in_it_can_be_unloaded(built, tmp_path):
     """Its threads are ended before their code goes."""
-    build(tmp_path, CFLAGS="-fPIC", LDFLAGS="-fPIC")
-    objects = [p for p in tmp_path.glob("*/*.o") if p.parent.name != "program"]
     library, host = tmp_path / "plugin.so", tmp_path / "host"
     strict = ["-std=gnu11", "-Wall", "-Werror", "-I", CSRC, "-fPIC"]
     shared = ["-shared", "-fvisibility=hidden", "-x", "c", "-", "-x", "none"]
-    run(
-        *CC, *strict, *shared, *objects, "-lm", "-pthread", "-o", library, source=PLUGIN
-    )
+    shared += core_objects(built)
+    run(*CC, *strict, *shared, "-lm", "-pthread", "-o", library, source=PLUGIN)
     run(*CC, *strict, "-x", "c", "-", "-ldl", "-o", host, source=HOST)
     assert run(host, library) == "1\n"
 
 
 def symbols(folder):
     """(object, name, section) of every symbol of the core; undefined ones: *UND*."""
-    objects = [path for path in folder.glob("*/*.o") if path.parent.name != "program"]
-    assert objects
-    for path in objects:
+    for path in core_objects(folder):
         for line in run("nm", "--format=sysv", path).splitlines():
             fields = [field.strip() for field in line.split("|")]
             if len(fields) == 7 and fields[0] != "Name":
