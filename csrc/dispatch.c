@@ -86,6 +86,12 @@ nnf_kernels_isa(const struct nnf_kernels *kernels)
     return kernels->isa;
 }
 
+size_t
+nnf_kernels_lanes(const struct nnf_kernels *kernels)
+{
+    return kernels->lanes;
+}
+
 const char *
 nnf_isa_name(size_t i)
 {

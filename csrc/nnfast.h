@@ -102,6 +102,7 @@ struct nnf_kernels; /* a constant table of functions for one ISA and type */
  * is unknown, not compiled in, or not supported by this CPU. */
 const struct nnf_kernels *nnf_kernels_find(const char *isa, enum nnf_real real);
 const char *nnf_kernels_isa(const struct nnf_kernels *kernels);
+size_t nnf_kernels_lanes(const struct nnf_kernels *kernels); /* reals in a vector */
 
 /* The i-th name that was compiled in, baseline first; NULL past the last. */
 const char *nnf_isa_name(size_t i);

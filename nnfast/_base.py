@@ -290,7 +290,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
         """Threads for work that takes n_rows rows of X through it at a time."""
         if type(X) is not np.ndarray:
             widths = (mean_width(X), *widths[1:])
-        return _threads.count(self._jobs, widths, n_rows, passes)
+        return _threads.count(self._jobs, widths, X.dtype.itemsize, n_rows, passes)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

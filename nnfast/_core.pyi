@@ -28,6 +28,7 @@ losses: tuple[str, ...]
 """Names of the losses."""
 
 isas: tuple[str, ...]
+vector_bytes: int  # of a vector of the kernels in use
 """Names of the instruction sets that were compiled in and that this CPU runs."""
 
 isa: str

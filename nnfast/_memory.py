@@ -8,7 +8,7 @@ late, and on systems that promise more than they have by the death of the proces
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # So much every machine has: it is not asked for a small network.
@@ -18,11 +18,11 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _MEMINFO = Path("/proc/meminfo")
 
 
-def check(n_bytes: int, purpose: str) -> None:
+def check(n_bytes: int, purpose: Callable[[], str]) -> None:
     """MemoryError when there are not so many bytes; the purpose is named in it."""
     if n_bytes > _ALWAYS and n_bytes > (most := limit()):
         raise MemoryError(
-            f"{purpose} needs {n_bytes} bytes, and this process can have {most}."
+            f"{purpose()} needs {n_bytes} bytes, and this process can have {most}."
         )
 
 

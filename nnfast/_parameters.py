@@ -35,8 +35,10 @@ def _check_memory(widths: Sequence[int], bytes_per_weight: int, purpose: str) ->
     """MemoryError where the process cannot have so much memory."""
     _memory.check(
         size(widths) * bytes_per_weight,
-        f"hidden_layer_sizes={list(widths[1:-1])} with {widths[0]} inputs and"
-        f" {widths[-1]} outputs, {purpose},",
+        lambda: (
+            f"hidden_layer_sizes={list(widths[1:-1])} with {widths[0]} inputs and"
+            f" {widths[-1]} outputs, {purpose},"
+        ),
     )
 
 

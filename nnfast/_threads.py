@@ -12,22 +12,34 @@ from itertools import pairwise
 
 import threadpoolctl
 
+from . import _core
+
 # A training step does three products per layer (forward, weight gradient, delta).
 PASSES_OF_A_STEP = 3
 
-# Multiply-adds that no kernels of the core share with a second thread: for so few the
+# Bytes of multiply-adds that the core never shares with a second thread: for so few the
 # system is not asked how many CPUs there are.
-_TOO_LITTLE = 6e5
+_TOO_LITTLE = 1.5e5 * _core.vector_bytes
 
 
 def count(
-    n_jobs: int | None, widths: tuple[int, ...], n_rows: int, passes: int = 1
+    n_jobs: int | None,
+    widths: tuple[int, ...],
+    real_size: int,
+    n_rows: int,
+    passes: int = 1,
 ) -> int:
-    """Threads for work that takes n_rows rows through the network at a time."""
+    """Threads for work that takes n_rows rows through the network at a time.
+
+    Parameters
+    ----------
+    real_size : int
+        Bytes of a number of the network.
+    """
     if n_jobs == 1:
         return 1
     if n_jobs is None:
-        if products_of(widths) * n_rows * passes < _TOO_LITTLE:
+        if products_of(widths) * n_rows * passes * real_size < _TOO_LITTLE:
             return 1
         return _granted()
     if n_jobs < 0:

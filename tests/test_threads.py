@@ -492,15 +492,18 @@ def eight_cpus(monkeypatch):
 
 
 def test_how_many_threads(eight_cpus, monkeypatch):
-    large, small = (1000, 1000, 1000), (10, 10)
+    large, small = ((1000, 1000, 1000), 4), ((10, 10), 4)
     numbers = (None, 1, 3, 8, 9, 10**30, -1, -2, -8, -9, -(10**30))
-    counts = [_threads.count(n, large, 200) for n in numbers]
+    counts = [_threads.count(n, *large, 200) for n in numbers]
     assert counts == [8, 1, 3, 8, 8, 8, 8, 7, 1, 1, 1]
-    assert _threads.count(None, small, 200) == 1
+    # Of 100 products a row: so few rows are never shared.
+    few = {"base": 6000, "neon": 6000, "avx2": 12_000, "avx512": 24_000}[_core.isa]
+    assert [_threads.count(None, *small, n) for n in (1, few - 1, few)] == [1, 1, 8]
+    assert _threads.count(None, small[0], 8, few // 2) == 8
     for setting, n in {"2,1": 2, "1": 1, "99": 8, "0": 8, "": 8, "many": 8}.items():
         monkeypatch.setenv("OMP_NUM_THREADS", setting)
-        assert _threads.count(None, large, 200) == n
-        assert _threads.count(-1, large, 200) == 8
+        assert _threads.count(None, *large, 200) == n
+        assert _threads.count(-1, *large, 200) == 8
 
 
 @pytest.mark.parametrize("n_jobs", [0, 1.5, "2"])

@@ -136,6 +136,7 @@ static int
 module_exec(PyObject *module)
 {
     struct module_state *state = PyModule_GetState(module);
+    size_t lanes;
 
     if (nnf_arrays_import() < 0) {
         return -1;
@@ -144,6 +145,7 @@ module_exec(PyObject *module)
     if (state->isa == NULL || limit_threads() < 0) {
         return -1;
     }
+    lanes = nnf_kernels_lanes(nnf_kernels_find(state->isa, NNF_FLOAT32));
     state->net_type = add_type(module, &nnf_net_spec);
     state->prepared_type = add_type(module, &nnf_prepared_spec);
     if (state->net_type == NULL || state->prepared_type == NULL) {
@@ -152,7 +154,9 @@ module_exec(PyObject *module)
     if (add_object(module, "activations", names_of(activation_name, is_hidden)) < 0 ||
         add_object(module, "losses", names_of(loss_name, any)) < 0 ||
         add_object(module, "isas", names_of(nnf_isa_name, is_supported)) < 0 ||
-        add_object(module, "isa", PyUnicode_FromString(state->isa)) < 0) {
+        add_object(module, "isa", PyUnicode_FromString(state->isa)) < 0 ||
+        add_object(module, "vector_bytes", PyLong_FromSize_t(lanes * sizeof(float))) <
+            0) {
         return -1;
     }
     return 0;
