@@ -188,23 +188,29 @@ log_softmax_loss(size_t h, size_t n, const void *outputs, const void *targets,
     }
 }
 
-/* Eight running sums in a fixed order: short dependency chains, same bits always.
- * n is a multiple of the lanes; what is left after eights is added in order. */
+/* Sixteen running sums in a fixed order: short dependency chains, same bits always.
+ * n is a multiple of the lanes; what is left after sixteens is added in order. */
 static double
 sum_values(size_t n, const double *values)
 {
-    typedef double eight __attribute__((vector_size(64), aligned(8), may_alias));
-    eight total = {0}, more = {0};
+    enum { HALF = 8 / DOUBLES };
+    doubles part[2 * HALF] = {{0}};
     double sum = 0;
     size_t j = 0;
 
     for (; j + 16 <= n; j += 16) {
-        total += *(const eight *)(values + j);
-        more += *(const eight *)(values + j + 8);
+        UNROLL
+        for (size_t i = 0; i < 2 * HALF; i++) {
+            part[i] += *(const doubles *)(values + j + i * DOUBLES);
+        }
     }
-    total += more;
-    for (int i = 0; i < 8; i++) {
-        sum += total[i];
+    UNROLL
+    for (size_t i = 0; i < HALF; i++) {
+        part[i] += part[HALF + i];
+    }
+    UNROLL
+    for (size_t i = 0; i < 8; i++) {
+        sum += part[i / DOUBLES][i % DOUBLES];
     }
     for (; j < n; j++) {
         sum += values[j];
