@@ -226,16 +226,31 @@ static gemm_tile_function *const gemm_tiles[MAX_NV][MAX_MR] = {
 #endif
 };
 
-/* All m rows of C for one panel of nv vectors of columns, from column j on. Divisions
- * take longer than a tile of a tiny network, so a single block does without. */
+/* So many blocks of rows, of which `longer`, the last ones, have one more than `each`.
+ */
+struct gemm_blocks {
+    size_t n, each, longer;
+};
+
+/* m rows in nearly equal blocks. Divisions take longer than a small tile: a single
+ * block does without. */
+ALWAYS_INLINE struct gemm_blocks
+gemm_blocks(size_t m, size_t nv)
+{
+    size_t most = gemm_rows(nv), n = m <= most ? 1 : (m + most - 1) / most;
+
+    return n == 1 ? (struct gemm_blocks){1, m, 0}
+                  : (struct gemm_blocks){n, m / n, m % n};
+}
+
+/* All m rows of C for one panel of nv vectors of columns, from column j on. */
 ALWAYS_INLINE void
 gemm_columns(const struct gemm *g, size_t j, size_t nv)
 {
-    size_t most = gemm_rows(nv);
-    size_t blocks = g->m <= most ? 1 : (g->m + most - 1) / most;
+    const struct gemm_blocks blocks = gemm_blocks(g->m, nv);
 
-    for (size_t i = 0; blocks > 0; blocks--) {
-        size_t mr = blocks == 1 ? g->m - i : (g->m - i) / blocks;
+    for (size_t i = 0, left = blocks.n; left > 0; left--) {
+        size_t mr = blocks.each + (left <= blocks.longer);
 
         gemm_tiles[nv - 1][mr - 1](g, g->a + i * g->a_row, g->b + j,
                                    g->c + i * g->c_stride + j,

@@ -158,7 +158,7 @@ gradient_panel(size_t first, size_t last, size_t v, size_t nv, const struct gemm
 {
     size_t h = g->c_stride, column = v * LANES, end = column + nv * LANES;
     bool partial = h < end;
-    size_t most = gemm_rows(nv);
+    const struct gemm_blocks blocks = gemm_blocks(last - first, nv);
     const real *b = g->b + v * g->b_vector;
     struct gemm product = *g;
     vec tile[MAX_TILE];
@@ -166,19 +166,18 @@ gradient_panel(size_t first, size_t last, size_t v, size_t nv, const struct gemm
     if (accumulate && !partial) {
         product.end = GEMM_ADD;
     }
-    for (size_t i = first, mr; i < last; i += mr) {
-        size_t blocks = (last - i + most - 1) / most;
+    for (size_t i = first, left = blocks.n; i < last; left--) {
+        size_t mr = blocks.each + (left <= blocks.longer);
         real *c = g->c + i * h + column;
-        bool apart;
+        bool apart = partial && (accumulate || (i + mr - 1) * h + end > last * h);
 
-        mr = (last - i) / blocks;
-        apart = partial && (accumulate || (i + mr - 1) * h + end > last * h);
         product.c_stride = apart ? nv * LANES : h;
         gemm_tiles[nv - 1][mr - 1](&product, g->a + i * g->a_row, b,
                                    apart ? (real *)tile : c, NULL);
         if (apart) {
             put_tile(mr, h - column, (real *)tile, nv * LANES, c, h, accumulate);
         }
+        i += mr;
     }
 }
 
