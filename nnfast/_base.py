@@ -288,9 +288,10 @@ class BaseMLP(PrivateViews, Saving, ABC):
         self, X: Any, widths: tuple[int, ...], n_rows: int, passes: int = 1
     ) -> int:
         """Threads for work that takes n_rows rows of X through it at a time."""
-        if type(X) is not np.ndarray:
-            widths = (mean_width(X), *widths[1:])
-        return _threads.count(self._jobs, widths, X.dtype.itemsize, n_rows, passes)
+        little = type(X) is np.ndarray and _threads.is_little(
+            widths, X.dtype.itemsize, n_rows, passes
+        )
+        return _threads.count(self._jobs, little)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

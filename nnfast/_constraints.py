@@ -91,8 +91,8 @@ def hidden_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
     if not hasattr(hidden_layer_sizes, "__iter__"):
         hidden_layer_sizes = [hidden_layer_sizes]
     sizes = list(hidden_layer_sizes)
-    if {*map(type, sizes)} <= {int} and min(sizes, default=1) > 0:
-        return tuple(sizes)
+    if all(type(width) is int and width > 0 for width in sizes):
+        return tuple(sizes)  # as nearly always
     for width in sizes:
         if not isinstance(width, (int, Integral)) or isinstance(width, bool):
             raise TypeError(

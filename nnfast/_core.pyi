@@ -28,11 +28,13 @@ losses: tuple[str, ...]
 """Names of the losses."""
 
 isas: tuple[str, ...]
-vector_bytes: int  # of a vector of the kernels in use
 """Names of the instruction sets that were compiled in and that this CPU runs."""
 
 isa: str
 """The instruction set in use, picked at import."""
+
+vector_bytes: int
+"""Bytes of its vectors."""
 
 def is_plain(array: object, ndim: int, /) -> bool:
     """Whether an object needs no validation.

@@ -147,9 +147,10 @@ def train(
     if estimator.early_stopping and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
     held_out = best = None
+    n_held_out = 0
     if estimator.early_stopping:
         data, held_out = _split(estimator, data, validation_weight, random_state)
-        best = copy(theta)
+        best, n_held_out = copy(theta), held_out.n_rows
 
     before = _History.of(estimator if resume else None)
     optimizer = getattr(estimator, "_optimizer", None) if incremental else None
@@ -174,7 +175,7 @@ def train(
             "n_iter_no_change": float(min(estimator.n_iter_no_change, 2**62)),
             "dropout": dropout,
             "score": estimator._validation_score,
-            "n_threads": count_threads(batch_size),
+            "n_threads": count_threads(max(batch_size, n_held_out)),
             "advance_generator": _caller_sees(estimator.random_state),
         },
         state={**optimizer.state(), **before.state()},

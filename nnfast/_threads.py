@@ -17,34 +17,43 @@ from . import _core
 # A training step does three products per layer (forward, weight gradient, delta).
 PASSES_OF_A_STEP = 3
 
-# Bytes of multiply-adds that the core never shares with a second thread: for so few the
-# system is not asked how many CPUs there are.
-_TOO_LITTLE = 1.5e5 * _core.vector_bytes
+# What the core counts for a unit or an input of a row, in multiply-adds; and of these,
+# times the bytes of a number, what is too little to be shared with a second thread.
+_OF_A_UNIT, _TOO_LITTLE = 16, 3e5 * _core.vector_bytes
+# Of so many weights, at least, a step of the solver is shared, however small the batch.
+_WEIGHTS = 6e4
 
 
-def count(
-    n_jobs: int | None,
-    widths: tuple[int, ...],
-    real_size: int,
-    n_rows: int,
-    passes: int = 1,
-) -> int:
-    """Threads for work that takes n_rows rows through the network at a time.
-
-    Parameters
-    ----------
-    real_size : int
-        Bytes of a number of the network.
-    """
+def count(n_jobs: int | None, little: bool) -> int:
+    """Threads for work; where it is little, the system is not asked for its CPUs."""
     if n_jobs == 1:
         return 1
     if n_jobs is None:
-        if products_of(widths) * n_rows * passes * real_size < _TOO_LITTLE:
-            return 1
-        return _granted()
+        return 1 if little else _granted()
     if n_jobs < 0:
         return max(1, available() + 1 + int(n_jobs))
     return min(int(n_jobs), available())
+
+
+def is_little(
+    widths: tuple[int, ...], real_size: int, n_rows: int, passes: int = 1
+) -> bool:
+    """Whether the core shares nothing of it, whatever number of threads it is given.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Of a network whose inputs are dense.
+    real_size : int
+        Bytes of a number of the network.
+    n_rows : int
+        Rows that go through it at a time.
+    passes : int
+        How often each goes through it.
+    """
+    products = products_of(widths)
+    row = passes * (products + _OF_A_UNIT * sum(widths))
+    return products < _WEIGHTS and row * (n_rows + 16) * real_size < _TOO_LITTLE
 
 
 @lru_cache

@@ -53,6 +53,7 @@ class Bench:
 
     def __init__(self, folder):
         self.folder = folder
+        os.environ["CFLAGS"] = ""  # the same for what is built later
         self.core = build(folder / "c")
         for name in ("csrc", "nnfast"):
             shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)

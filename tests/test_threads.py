@@ -492,18 +492,56 @@ def eight_cpus(monkeypatch):
 
 
 def test_how_many_threads(eight_cpus, monkeypatch):
-    large, small = ((1000, 1000, 1000), 4), ((10, 10), 4)
     numbers = (None, 1, 3, 8, 9, 10**30, -1, -2, -8, -9, -(10**30))
-    counts = [_threads.count(n, *large, 200) for n in numbers]
+    counts = [_threads.count(n, little=False) for n in numbers]
     assert counts == [8, 1, 3, 8, 8, 8, 8, 7, 1, 1, 1]
-    # Of 100 products a row: so few rows are never shared.
-    few = {"base": 6000, "neon": 6000, "avx2": 12_000, "avx512": 24_000}[_core.isa]
-    assert [_threads.count(None, *small, n) for n in (1, few - 1, few)] == [1, 1, 8]
-    assert _threads.count(None, small[0], 8, few // 2) == 8
+    assert _threads.count(None, little=True) == 1
     for setting, n in {"2,1": 2, "1": 1, "99": 8, "0": 8, "": 8, "many": 8}.items():
         monkeypatch.setenv("OMP_NUM_THREADS", setting)
-        assert _threads.count(None, *large, 200) == n
-        assert _threads.count(-1, *large, 200) == 8
+        assert _threads.count(None, little=False) == n
+        assert _threads.count(-1, little=False) == 8
+
+
+@lists_threads
+def test_what_is_little_the_core_does_not_share():
+    """As many rows as still are little."""
+    text = """
+    import os
+    import warnings
+    from nnfast import MLPRegressor, _threads
+
+    warnings.simplefilter("ignore")
+    _core.force_threads(False)
+    _threads.available = lambda: 3
+    rng = np.random.default_rng(0)
+    before = len(os.listdir("/proc/self/task"))
+
+    def fit(widths, rows):
+        X = np.ones((rows, widths[0]), np.float32)
+        model = MLPRegressor(hidden_layer_sizes=widths[1:-1], n_jobs=3)
+        return model.set_params(batch_size=rows, max_iter=9).fit(X, X[:, 0])
+
+    def most(widths, passes):
+        low, high = 0, 10**7
+        while high - low > 1:
+            middle = (low + high) // 2
+            if _threads.is_little(widths, 4, middle, passes):
+                low = middle
+            else:
+                high = middle
+        return low
+
+    for _ in range(40):
+        inner = 2 ** rng.uniform(0, 7, rng.integers(2, 5))
+        widths = (*inner.astype(int).tolist(), 1)
+        model = fit(widths, most(widths, _threads.PASSES_OF_A_STEP))
+        model.predict(np.ones((most(widths, 1), widths[0]), np.float32))
+    for widths in (59, 1000, 1), (784, 75, 1), (200, 290, 1):
+        if rows := most(widths, _threads.PASSES_OF_A_STEP):
+            fit(widths, rows)
+    print(len(os.listdir("/proc/self/task")) - before)
+    """
+    assert says(program(text)) == "0\n"
 
 
 @pytest.mark.parametrize("n_jobs", [0, 1.5, "2"])

@@ -165,7 +165,7 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
     else if (g->end == GEMM_ADD) {
         EACH_SUM(c, *s += load_u(p))
     }
-    if (g->end != GEMM_RELU) {
+    if (g->end != GEMM_RELU) { /* row after row: gradient.h counts on that */
         EACH_SUM(c, store_u(p, *s))
     }
 }

@@ -149,9 +149,10 @@ put_tile(size_t mr, size_t columns, const real *tile, size_t tile_stride, real *
 }
 
 /* Rows [first, last) of one panel of nv vectors from the v-th on. Its last one may
- * reach beyond the h columns that there are. What that leaves in the next row is
- * written over, as rows and panels go; blocks of rows beside the end, and all where
- * sums are added to, go through a tile of their own. */
+ * reach beyond the h columns that there are. What it stores there falls into later
+ * rows, whose own values are stored after it: rows ascend, and this panel comes before
+ * the others. Blocks from which it would fall beyond the last row, and all where sums
+ * are added to, go through a tile of their own. */
 static void
 gradient_panel(size_t first, size_t last, size_t v, size_t nv, const struct gemm *g,
                bool accumulate)

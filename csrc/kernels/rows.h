@@ -11,8 +11,8 @@
 #include "../kernels.h"
 #include "shuffles.h"
 
-/* Reals ahead of what is read of a row that are fetched, from the rows that come next
- * where this one ends: a batch has too many streams for the hardware to follow. */
+/* So many reals ahead of those that are read, rows are fetched, where one ends from the
+ * next: a batch has too many streams for the hardware to follow. */
 #define AHEAD ((size_t)8 * LANES)
 
 ALWAYS_INLINE size_t
@@ -21,6 +21,16 @@ row_number(const size_t *order, size_t n, size_t i)
     size_t j = i < n ? i : n - 1;
 
     return order == NULL ? j : order[j];
+}
+
+/* Where the rows from the j-th on begin, as many as there are lanes. */
+ALWAYS_INLINE void
+find_rows(size_t n, size_t d, const void *rows, const size_t *order, size_t j,
+          const real *row[LANES])
+{
+    for (size_t i = 0; i < LANES; i++) {
+        row[i] = (const real *)rows + row_number(order, n, j + i) * d;
+    }
 }
 
 /* As many rows as there are lanes, each shorter than a vector. */
@@ -52,42 +62,56 @@ load_narrow_rows(size_t d, const real *const row[LANES], real *to, size_t stride
     }
 }
 
+/* Columns from c on of as many rows, a vector of each; the reals from `next` on of
+ * those that are fetched. */
+ALWAYS_INLINE void
+load_block(const real *const row[LANES], size_t c, const real *const fetched[LANES],
+           size_t next, real *to, size_t stride)
+{
+    vec block[LANES];
+
+    UNROLL
+    for (int i = 0; i < LANES; i++) {
+        __builtin_prefetch(fetched[i] + next);
+        block[i] = load_u(row[i] + c);
+    }
+    transpose_block(block);
+    to += c * stride;
+    UNROLL
+    for (int i = 0; i < LANES; i++) {
+        store(to, block[i]);
+        to += stride;
+    }
+}
+
 static void
 load_rows(size_t n, size_t d, const void *rows, const size_t *order, void *tile,
           size_t stride)
 {
     size_t ahead = d < AHEAD ? d : AHEAD;
+    const real *row[LANES], *next_row[LANES];
     real *to = tile;
 
+    find_rows(n, d, rows, order, 0, next_row);
     for (size_t j = 0; j < n; j += LANES) {
-        const real *row[LANES], *next_row[LANES];
+        size_t next = 0;
 
-        for (size_t i = 0; i < LANES; i++) {
-            row[i] = (const real *)rows + row_number(order, n, j + i) * d;
-            next_row[i] = (const real *)rows + row_number(order, n, j + LANES + i) * d;
+        for (int i = 0; i < LANES; i++) {
+            row[i] = next_row[i];
         }
+        find_rows(n, d, rows, order, j + LANES, next_row);
         if (d < LANES) {
             load_narrow_rows(d, row, to + j, stride);
             continue;
         }
-        for (size_t next = 0; next < d; next += LANES) {
+        for (; next + ahead < d; next += LANES) {
+            load_block(row, next, row, next + ahead, to + j, stride);
+        }
+        for (; next < d; next += LANES) {
             /* The last block reaches back over columns that are done already. */
             size_t c = next + LANES <= d ? next : d - LANES;
-            bool ends = c + ahead >= d;
-            const real *const *fetched = ends ? next_row : row;
-            size_t at = ends ? c + ahead - d : c + ahead;
-            vec block[LANES];
 
-            UNROLL
-            for (int i = 0; i < LANES; i++) {
-                __builtin_prefetch(fetched[i] + at);
-                block[i] = load_u(row[i] + c);
-            }
-            transpose_block(block);
-            UNROLL
-            for (int i = 0; i < LANES; i++) {
-                store(to + (c + (size_t)i) * stride + j, block[i]);
-            }
+            load_block(row, c, next_row, c + ahead - d, to + j, stride);
         }
     }
 }

@@ -34,7 +34,7 @@ set(const struct nnf_kernels *k, void *to, size_t i, double x)
     }
 }
 
-/* Of -3 to 6, whole ones. */
+/* A whole one, of -3 to 4. */
 static double
 number(size_t i)
 {
