@@ -20,7 +20,7 @@ PASSES_OF_A_STEP = 3
 # What the core counts for a unit or an input of a row, in multiply-adds; and of these,
 # times the bytes of a number, what is too little to be shared with a second thread.
 _OF_A_UNIT, _TOO_LITTLE = 16, 3e5 * _core.vector_bytes
-# Of so many weights, at least, a step of the solver is shared, however small the batch.
+# With more weights a step of the solver may be shared, however small the batch.
 _WEIGHTS = 6e4
 
 

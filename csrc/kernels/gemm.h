@@ -226,8 +226,7 @@ static gemm_tile_function *const gemm_tiles[MAX_NV][MAX_MR] = {
 #endif
 };
 
-/* So many blocks of rows, of which `longer`, the last ones, have one more than `each`.
- */
+/* n blocks of `each` rows, of which the last `longer` ones have one more. */
 struct gemm_blocks {
     size_t n, each, longer;
 };
