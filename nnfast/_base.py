@@ -21,7 +21,7 @@ from ._constraints import (
     hidden_activations,
     hidden_widths,
 )
-from ._data import Data, cast, cast_inputs, input_arrays, mean_width
+from ._data import Data, cast, cast_inputs, input_arrays, mean_width, source_of
 from ._failure import BadParameterNamed
 from ._generators import InUse, generator
 from ._initialization import initialize
@@ -168,7 +168,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
             if resume:
                 theta, fitted_widths = self._theta()
                 theta, dtype = copy(theta), theta.dtype
-            X, given = validate_training(self, X, y, dtype)
+            X_given, (X, given) = X, validate_training(self, X, y, dtype)
             y, n_outputs, output = self._encode(given, X.dtype, incremental)
             weight = validate_weight(sample_weight, X)
             widths = (X.shape[1], *hidden_widths(self.hidden_layer_sizes), n_outputs)
@@ -199,7 +199,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
                         "sample_weight (times class_weight) must not sum to zero in"
                         f" {X.dtype}."
                     )
-            data = Data(X, y, training_weight)
+            data = Data(X, y, training_weight, source_of(X, X_given))
             theta, attributes = self._solve(
                 widths, theta, data, weight, resume, incremental
             )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows with their targets and weights, in the form that the core demands."""
 
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,23 +19,36 @@ class Data(NamedTuple):
     X: Any
     y: np.ndarray
     weight: np.ndarray | None
+    source: Any = None  # what X surely is a copy of, if that is known
 
     @property
     def n_rows(self) -> int:
         """Number of rows: a sparse X has no length."""
         return int(self.X.shape[0])
 
-    def rows(self, index: np.ndarray) -> "Data":
-        """A copy of some of the rows."""
-        weight = None if self.weight is None else _rows(self.weight, index)
-        return Data(_rows(self.X, index), _rows(self.y, index), weight)
+    def split(self, *indices: np.ndarray) -> list["Data"]:
+        """Some of the rows, others, ...: each of them once, in all.
+
+        They are copies; but where X is one already, it is written anew.
+        """
+        if self.source is None:
+            return [self._part(rows_of(self.X, index), index) for index in indices]
+        _refill(self.X, self.source, np.concatenate(indices))
+        ends = np.cumsum([len(index) for index in indices])
+        parts = np.split(self.X, ends[:-1])
+        return [self._part(*part) for part in zip(parts, indices, strict=True)]
+
+    def _part(self, X: Any, index: np.ndarray) -> "Data":
+        weight = None if self.weight is None else rows_of(self.weight, index)
+        return Data(X, rows_of(self.y, index), weight)
 
     def arrays(self) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """The three arguments of the core's functions."""
         return input_arrays(self.X), self.y, self.weight
 
 
-def _rows(array: Any, index: np.ndarray) -> Any:
+def rows_of(array: Any, index: np.ndarray) -> Any:
+    """A copy of some rows of an array or of a CSR matrix."""
     if not issparse(array):
         return by_rows(array.__getitem__, index, array[:1].size)
     width = mean_width(array)
@@ -48,6 +62,25 @@ def _rows(array: Any, index: np.ndarray) -> Any:
         values[at], columns[at] = part.data, part.indices
     shape = (len(index), array.shape[1])
     return type(array)((values, columns, starts), shape=shape)
+
+
+def source_of(X: Any, given: Any) -> Any:
+    """What was given as X, if X surely is a copy that nobody else has; else None.
+
+    Of an ndarray and of a frame of pandas one can see that.
+    """
+    if type(X) is not np.ndarray or not X.flags.owndata:
+        return None
+    if type(given) is np.ndarray:
+        return None if np.may_share_memory(X, given) else given
+    pandas = sys.modules.get("pandas")
+    return given.iloc if pandas and type(given) is pandas.DataFrame else None
+
+
+def _refill(X: np.ndarray, source: Any, index: np.ndarray) -> None:
+    """X := those rows of its source, few at a time: for them there is memory."""
+    for piece in pieces(len(index), 128 * X.shape[1]):
+        X[piece] = np.asarray(source[index[piece]], X.dtype)
 
 
 def cast(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:

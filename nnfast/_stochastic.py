@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 
 from ._apart import Longer, like
-from ._data import Data
+from ._data import Data, rows_of
 from ._failure import NOT_FINITE
 from ._late import late
 from ._pieces import all_finite, copy, required, zeros
@@ -320,13 +320,16 @@ def _split(
             "The validation set is too small. Increase 'validation_fraction' "
             "or the size of your dataset."
         )
-    validation = data._replace(weight=validation_weight).rows(held_out)
-    if validation.weight is not None:
+    data, validation = data.split(training, held_out)
+    if validation_weight is None:
+        validation = validation._replace(weight=None)
+    else:
+        weight = rows_of(validation_weight, held_out)
         # No score can be computed: scikit-learn's metrics say so in these words.
-        assert_all_finite(validation.weight, input_name="sample_weight")
-        if not validation.weight.any():
+        assert_all_finite(weight, input_name="sample_weight")
+        if not weight.any():
             raise ValueError(NO_WEIGHT)
-    data = data.rows(training)
+        validation = validation._replace(weight=weight)
     if data.weight is not None and not data.weight.any():
         raise ValueError(NO_WEIGHT)
     return data, validation

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Data in frames, memory maps and sparse matrices gives what it gives scikit-learn."""
 
+import copy
 import tracemalloc
 
 import joblib
@@ -120,3 +121,33 @@ def test_a_sparse_matrix_too_large_to_be_dense(form, solver):
     # rows, of one batch even, would be 3.2 GB.
     weights, data = 8 * d * hidden, 12 * n * per_row
     assert peak < 60 * weights + 20 * data < 8 * 2000 * d
+
+
+LAYOUTS = {
+    "as it is": np.copy,
+    "Fortran order": np.asfortranarray,
+    "integers": lambda X: X.astype(np.int64),
+    "objects": lambda X: X.astype(object),
+    "frame of columns": lambda X: pd.DataFrame(np.asfortranarray(X)),
+    "frame of rows": lambda X: pd.DataFrame(X.copy(), copy=False),
+    "frame of types": lambda X: pd.DataFrame(X).astype({0: "int64", 1: "Int64"}),
+    "list": np.ndarray.tolist,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_early_stopping_splits_what_it_has_converted(layout, dtype):
+    """In the memory of the copy: the same rows, and the caller's stay as they are."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(-9, 9, (1500, 30)).astype(np.float64)
+    y, weight = X[:, 0] * X[:, 1], rng.random(1500)
+    given, before = LAYOUTS[layout](X), copy.deepcopy(LAYOUTS[layout](X))
+    fitted = []
+    for rows in given, X:
+        model = nnfast.MLPRegressor(early_stopping=True, max_iter=3, random_state=0)
+        # A network of that type, to go on with: then float64 is converted too.
+        model.fit(X.astype(dtype), y).set_params(warm_start=True)
+        fitted.append(model.fit(rows, y.tolist(), weight)._parameters)
+    np.testing.assert_array_equal(*fitted)
+    np.testing.assert_array_equal(given, before)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from nnfast import MLPClassifier, MLPRegressor
@@ -78,7 +79,16 @@ CASES = {
     "rows, one batch": Case(**LONG, settings=FULL),
     "rows, Fortran order": Case(**LONG, layout=np.asfortranarray),
     "rows, Fortran order, early stopping": Case(
-        **LONG, layout=np.asfortranarray, settings=EARLY, inputs=3
+        **LONG, layout=np.asfortranarray, settings=EARLY
+    ),
+    "rows, integers, early stopping": Case(
+        **LONG, layout=lambda X: (X * 100).astype(np.int64), settings=EARLY
+    ),
+    "rows, frame, early stopping": Case(
+        **LONG, layout=lambda X: pd.DataFrame(np.asfortranarray(X)), settings=EARLY
+    ),
+    "rows, CSC, early stopping": Case(
+        **LONG, layout=lambda X: _csr(X).tocsc(), settings=EARLY, inputs=3
     ),
     "rows, integers": Case(**LONG, layout=lambda X: (X * 100).astype(np.int64)),
     "rows, CSR": Case(**LONG, layout=_csr),
@@ -96,6 +106,8 @@ ALL = CASES | LBFGS
 def _n_bytes(array: Any) -> int:
     if array is None:
         return 0
+    if isinstance(array, pd.DataFrame):
+        return int(array.memory_usage(index=False).sum())
     if sparse.issparse(array):
         return array.data.nbytes + array.indices.nbytes + array.indptr.nbytes
     return int(array.nbytes)
