@@ -21,7 +21,7 @@ from ._constraints import (
     hidden_activations,
     hidden_widths,
 )
-from ._data import Data, cast, cast_inputs, input_arrays, mean_width, source_of
+from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._failure import BadParameterNamed
 from ._generators import InUse, generator
 from ._initialization import initialize
@@ -199,7 +199,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
                         "sample_weight (times class_weight) must not sum to zero in"
                         f" {X.dtype}."
                     )
-            data = Data(X, y, training_weight, source_of(X, X_given))
+            data = Data(X, y, training_weight, X_given)
             theta, attributes = self._solve(
                 widths, theta, data, weight, resume, incremental
             )

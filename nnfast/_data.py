@@ -19,7 +19,7 @@ class Data(NamedTuple):
     X: Any
     y: np.ndarray
     weight: np.ndarray | None
-    source: Any = None  # what X surely is a copy of, if that is known
+    given: Any = None  # what X was made of
 
     @property
     def n_rows(self) -> int:
@@ -31,9 +31,10 @@ class Data(NamedTuple):
 
         They are copies; but where X is one already, it is written anew.
         """
-        if self.source is None:
+        source = _source_of(self.X, self.given)
+        if source is None:
             return [self._part(rows_of(self.X, index), index) for index in indices]
-        _refill(self.X, self.source, np.concatenate(indices))
+        _refill(self.X, source, np.concatenate(indices))
         ends = np.cumsum([len(index) for index in indices])
         parts = np.split(self.X, ends[:-1])
         return [self._part(*part) for part in zip(parts, indices, strict=True)]
@@ -64,23 +65,26 @@ def rows_of(array: Any, index: np.ndarray) -> Any:
     return type(array)((values, columns, starts), shape=shape)
 
 
-def source_of(X: Any, given: Any) -> Any:
-    """What was given as X, if X surely is a copy that nobody else has; else None.
+def _source_of(X: Any, given: Any) -> np.ndarray | None:
+    """The array of numbers of which X surely is a copy that nobody else has, or None.
 
-    Of an ndarray and of a frame of pandas one can see that.
+    It may be that of a frame of pandas which holds all its columns in one.
     """
     if type(X) is not np.ndarray or not X.flags.owndata:
         return None
-    if type(given) is np.ndarray:
-        return None if np.may_share_memory(X, given) else given
     pandas = sys.modules.get("pandas")
-    return given.iloc if pandas and type(given) is pandas.DataFrame else None
+    if pandas and type(given) is pandas.DataFrame:
+        given = given.to_numpy()
+        if given.flags.owndata:
+            return None
+    numbers = type(given) is np.ndarray and given.dtype.kind in "fiub"
+    return given if numbers and not np.may_share_memory(X, given) else None
 
 
-def _refill(X: np.ndarray, source: Any, index: np.ndarray) -> None:
+def _refill(X: np.ndarray, source: np.ndarray, index: np.ndarray) -> None:
     """X := those rows of its source, few at a time: for them there is memory."""
     for piece in pieces(len(index), 128 * X.shape[1]):
-        X[piece] = np.asarray(source[index[piece]], X.dtype)
+        X[piece] = source[index[piece]]
 
 
 def cast(array: np.ndarray, dtype: Any, name: str) -> np.ndarray:
