@@ -68,15 +68,13 @@ def rows_of(array: Any, index: np.ndarray) -> Any:
 def _source_of(X: Any, given: Any) -> np.ndarray | None:
     """The array of numbers of which X surely is a copy that nobody else has, or None.
 
-    It may be that of a frame of pandas which holds all its columns in one.
+    Of a frame of pandas it is the one that holds all its columns, or another copy.
     """
     if type(X) is not np.ndarray or not X.flags.owndata:
         return None
     pandas = sys.modules.get("pandas")
     if pandas and type(given) is pandas.DataFrame:
         given = given.to_numpy()
-        if given.flags.owndata:
-            return None
     numbers = type(given) is np.ndarray and given.dtype.kind in "fiub"
     return given if numbers and not np.may_share_memory(X, given) else None
 
