@@ -168,7 +168,8 @@ class BaseMLP(PrivateViews, Saving, ABC):
             if resume:
                 theta, fitted_widths = self._theta()
                 theta, dtype = copy(theta), theta.dtype
-            X_given, (X, given) = X, validate_training(self, X, y, dtype)
+            X_given = X
+            X, given = validate_training(self, X, y, dtype)
             y, n_outputs, output = self._encode(given, X.dtype, incremental)
             weight = validate_weight(sample_weight, X)
             widths = (X.shape[1], *hidden_widths(self.hidden_layer_sizes), n_outputs)

@@ -2,6 +2,7 @@
 """Rows with their targets and weights, in the form that the core demands."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,29 +27,34 @@ class Data(NamedTuple):
         """Number of rows: a sparse X has no length."""
         return int(self.X.shape[0])
 
-    def split(self, *indices: np.ndarray) -> list["Data"]:
-        """Some of the rows, others, ...: each of them once, in all.
+    def split(
+        self, indices: Sequence[np.ndarray], weights: Sequence[np.ndarray | None]
+    ) -> list["Data"]:
+        """Some of the rows, others, ...: all in all each of them once.
 
-        They are copies; but where X is one already, it is written anew.
+        Every part has its own of the weights, which are of all rows. They are copies;
+        but where X is one already, it is written anew.
         """
+        return [
+            Data(X, _rows(self.y, i), None if weight is None else _rows(weight, i))
+            for X, i, weight in zip(
+                self._split_inputs(indices), indices, weights, strict=True
+            )
+        ]
+
+    def _split_inputs(self, indices: Sequence[np.ndarray]) -> list[Any]:
         source = _source_of(self.X, self.given)
         if source is None:
-            return [self._part(rows_of(self.X, index), index) for index in indices]
+            return [_rows(self.X, index) for index in indices]
         _refill(self.X, source, np.concatenate(indices))
-        ends = np.cumsum([len(index) for index in indices])
-        parts = np.split(self.X, ends[:-1])
-        return [self._part(*part) for part in zip(parts, indices, strict=True)]
-
-    def _part(self, X: Any, index: np.ndarray) -> "Data":
-        weight = None if self.weight is None else rows_of(self.weight, index)
-        return Data(X, rows_of(self.y, index), weight)
+        return np.split(self.X, np.cumsum([len(index) for index in indices[:-1]]))
 
     def arrays(self) -> tuple[Any, np.ndarray, np.ndarray | None]:
         """The three arguments of the core's functions."""
         return input_arrays(self.X), self.y, self.weight
 
 
-def rows_of(array: Any, index: np.ndarray) -> Any:
+def _rows(array: Any, index: np.ndarray) -> Any:
     """A copy of some rows of an array or of a CSR matrix."""
     if not issparse(array):
         return by_rows(array.__getitem__, index, array[:1].size)
@@ -68,13 +74,15 @@ def rows_of(array: Any, index: np.ndarray) -> Any:
 def _source_of(X: Any, given: Any) -> np.ndarray | None:
     """The array of numbers of which X surely is a copy that nobody else has, or None.
 
-    Of a frame of pandas it is the one that holds all its columns, or another copy.
+    Of a frame of pandas whose columns are of one type it is the one that holds them.
     """
     if type(X) is not np.ndarray or not X.flags.owndata:
         return None
     pandas = sys.modules.get("pandas")
     if pandas and type(given) is pandas.DataFrame:
-        given = given.to_numpy()
+        types = set(given.dtypes)
+        same = len(types) == 1 and isinstance(types.pop(), np.dtype)
+        given = given.to_numpy() if same else None
     numbers = type(given) is np.ndarray and given.dtype.kind in "fiub"
     return given if numbers and not np.may_share_memory(X, given) else None
 

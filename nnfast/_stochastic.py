@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import assert_all_finite
 
 from ._apart import Longer, like
-from ._data import Data, rows_of
+from ._data import Data
 from ._failure import NOT_FINITE
 from ._late import late
 from ._pieces import all_finite, copy, required, zeros
@@ -147,10 +147,9 @@ def train(
     if estimator.early_stopping and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
     held_out = best = None
-    n_held_out = 0
     if estimator.early_stopping:
         data, held_out = _split(estimator, data, validation_weight, random_state)
-        best, n_held_out = copy(theta), held_out.n_rows
+        best = copy(theta)
 
     before = _History.of(estimator if resume else None)
     optimizer = getattr(estimator, "_optimizer", None) if incremental else None
@@ -161,7 +160,9 @@ def train(
     if dropout is not None:
         optimizer.draw_dropout_seed(random_state)
 
-    batch_size = _batch_size(estimator.batch_size, data.n_rows)
+    batch_size = rows_at_once = _batch_size(estimator.batch_size, data.n_rows)
+    if held_out is not None:
+        rows_at_once = max(batch_size, held_out.n_rows)
     result = net.train(
         theta,
         optimizer.moments,
@@ -175,7 +176,7 @@ def train(
             "n_iter_no_change": float(min(estimator.n_iter_no_change, 2**62)),
             "dropout": dropout,
             "score": estimator._validation_score,
-            "n_threads": count_threads(max(batch_size, n_held_out)),
+            "n_threads": count_threads(rows_at_once),
             "advance_generator": _caller_sees(estimator.random_state),
         },
         state={**optimizer.state(), **before.state()},
@@ -320,16 +321,14 @@ def _split(
             "The validation set is too small. Increase 'validation_fraction' "
             "or the size of your dataset."
         )
-    data, validation = data.split(training, held_out)
-    if validation_weight is None:
-        validation = validation._replace(weight=None)
-    else:
-        weight = rows_of(validation_weight, held_out)
+    data, validation = data.split(
+        (training, held_out), (data.weight, validation_weight)
+    )
+    if validation.weight is not None:
         # No score can be computed: scikit-learn's metrics say so in these words.
-        assert_all_finite(weight, input_name="sample_weight")
-        if not weight.any():
+        assert_all_finite(validation.weight, input_name="sample_weight")
+        if not validation.weight.any():
             raise ValueError(NO_WEIGHT)
-        validation = validation._replace(weight=weight)
     if data.weight is not None and not data.weight.any():
         raise ValueError(NO_WEIGHT)
     return data, validation

@@ -506,6 +506,7 @@ def test_how_many_threads(eight_cpus, monkeypatch):
 def test_what_is_little_the_core_does_not_share():
     """As many rows as still are little."""
     text = """
+    import bisect
     import os
     import warnings
     from nnfast import MLPRegressor, _threads
@@ -522,14 +523,10 @@ def test_what_is_little_the_core_does_not_share():
         return model.set_params(batch_size=rows, max_iter=9).fit(X, X[:, 0])
 
     def most(widths, passes):
-        low, high = 0, 10**7
-        while high - low > 1:
-            middle = (low + high) // 2
-            if _threads.is_little(widths, 4, middle, passes):
-                low = middle
-            else:
-                high = middle
-        return low
+        def is_more(rows):
+            return not _threads.is_little(widths, 4, rows, passes)
+
+        return bisect.bisect(range(1, 10**7), False, key=is_more)
 
     for _ in range(40):
         inner = 2 ** rng.uniform(0, 7, rng.integers(2, 5))

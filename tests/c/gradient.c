@@ -5,6 +5,7 @@
  * write there at the same time. Numbers are small integers, so that sums are exact in
  * any order. Prints how many facts held; exits 0 only when all did.
  */
+#include "common.h"
 #include "kernels.h"
 
 #include "check.h"
@@ -15,13 +16,6 @@
 enum { INPUTS = 13, OUTPUTS = 70, SAMPLES = 40, STRIDE = 48, GUARD = 99 };
 
 static const size_t samples[] = {1, 2, 15, 17, SAMPLES};
-
-static double
-get(const struct nnf_kernels *k, const void *from, size_t i)
-{
-    return k->real == NNF_FLOAT64 ? ((const double *)from)[i]
-                                  : (double)((const float *)from)[i];
-}
 
 static void
 set(const struct nnf_kernels *k, void *to, size_t i, double x)
@@ -77,11 +71,12 @@ check_rows(const struct nnf_kernels *k, size_t first, size_t last, size_t h, siz
                        (char *)gradient + h * size, accumulate);
     for (size_t i = 0; i < rows + 2; i++) {
         for (size_t j = 0; j < h; j++) {
-            double sum = accumulate ? GUARD : 0, found = get(k, gradient, i * h + j);
+            double sum = accumulate ? GUARD : 0,
+                   found = real_at(k->real, gradient, i * h + j);
 
             for (size_t s = 0; i > first && i <= last && s < n; s++) {
-                sum += get(k, input, (i - 1) * STRIDE + s) *
-                       get(k, by_unit, j * STRIDE + s);
+                sum += real_at(k->real, input, (i - 1) * STRIDE + s) *
+                       real_at(k->real, by_unit, j * STRIDE + s);
             }
             if (i > first && i <= last) {
                 right = right && found == sum;
@@ -103,7 +98,7 @@ static void
 check_kernels(const struct nnf_kernels *k)
 {
     for (size_t h = 1; h <= OUTPUTS; h++) {
-        size_t most = (h + k->lanes - 1) / k->lanes;
+        size_t most = ceil_div(h, k->lanes);
 
         /* All outputs as products, whole vectors only, or none. */
         for (size_t v = 0; v < 3; v++) {
