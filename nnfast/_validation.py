@@ -47,7 +47,7 @@ def validate_training(
             order="C",
             reset=dtype is None,
         )
-        X = cast_inputs(X, X.dtype)
+        X = cast_inputs(X, X.dtype.newbyteorder("="))
     elif dtype is None:
         estimator.n_features_in_ = X.shape[1]
         vars(estimator).pop("feature_names_in_", None)

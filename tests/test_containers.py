@@ -123,6 +123,20 @@ def test_a_sparse_matrix_too_large_to_be_dense(form, solver):
     assert peak < 60 * weights + 20 * data < 8 * 2000 * d
 
 
+@pytest.mark.parametrize("dtype", [">f8", ">f4"])
+def test_a_frame_of_swapped_bytes(dtype):
+    """scikit-learn's validation lets these types through."""
+    X, _ = load("iris")
+    rows = pd.DataFrame(X.astype(dtype))
+    ours, theirs = (
+        regressor(package).fit(rows, X[:, 0]) for package in (nnfast, neural_network)
+    )
+    assert ours.coefs_[0].dtype == np.dtype(dtype).newbyteorder("=")
+    # Some thousand steps round, in that type.
+    rtol = 1e4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(ours.predict(rows), theirs.predict(rows), rtol)
+
+
 LAYOUTS = {
     "as it is": np.copy,
     "Fortran order": np.asfortranarray,
