@@ -30,10 +30,10 @@ class Data(NamedTuple):
     def split(
         self, indices: Sequence[np.ndarray], weights: Sequence[np.ndarray | None]
     ) -> list["Data"]:
-        """Some of the rows, others, ...: all in all each of them once.
+        """A part for each index, with its entry of ``weights``, which has all rows'.
 
-        Every part has its own of the weights, which are of all rows. They are copies;
-        but where X is one already, it is written anew.
+        The indices together name every row once. Parts are copies, unless X itself is
+        a copy: then its rows are put in their order, and this object is used up.
         """
         return [
             Data(X, _rows(self.y, i), None if weight is None else _rows(weight, i))
@@ -74,22 +74,29 @@ def _rows(array: Any, index: np.ndarray) -> Any:
 def _source_of(X: Any, given: Any) -> np.ndarray | None:
     """The array of numbers of which X surely is a copy that nobody else has, or None.
 
-    Of a frame of pandas whose columns are of one type it is the one that holds them.
+    X has memory of its own then, and none of it is the array's.
     """
     if type(X) is not np.ndarray or not X.flags.owndata:
         return None
-    pandas = sys.modules.get("pandas")
-    if pandas and type(given) is pandas.DataFrame:
-        types = set(given.dtypes)
-        same = len(types) == 1 and isinstance(types.pop(), np.dtype)
-        given = given.to_numpy() if same else None
+    if type(given) is not np.ndarray:
+        given = _numbers_of_frame(given)
     numbers = type(given) is np.ndarray and given.dtype.kind in "fiub"
     return given if numbers and not np.may_share_memory(X, given) else None
 
 
+def _numbers_of_frame(given: Any) -> np.ndarray | None:
+    """Those of a frame of pandas whose columns have one type of NumPy's, else None."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or type(given) is not pandas.DataFrame:
+        return None
+    types = set(given.dtypes)
+    one = len(types) == 1 and isinstance(types.pop(), np.dtype)
+    return given.to_numpy() if one else None
+
+
 def _refill(X: np.ndarray, source: np.ndarray, index: np.ndarray) -> None:
-    """X := those rows of its source, few at a time: for them there is memory."""
-    for piece in pieces(len(index), 128 * X.shape[1]):
+    """X := those rows of its source, in pieces small enough for a strict bound."""
+    for piece in pieces(len(index), 128 * X.shape[1]):  # 16,384 numbers
         X[piece] = source[index[piece]]
 
 

@@ -135,7 +135,7 @@ def train(
     incremental : bool
         One epoch with the estimator's optimizer: partial_fit.
     count_threads : callable
-        Number of threads for a batch of so many rows.
+        Number of threads for so many rows at a time.
 
     Returns
     -------

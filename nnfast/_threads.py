@@ -17,9 +17,9 @@ from . import _core
 # A training step does three products per layer (forward, weight gradient, delta).
 PASSES_OF_A_STEP = 3
 
-# What the core counts for a unit or an input of a row, in multiply-adds; and of these,
+# What the core counts for an input or a unit of a row, in multiply-adds; and of these,
 # times the bytes of a number, what is too little to be shared with a second thread.
-_OF_A_UNIT, _TOO_LITTLE = 16, 3e5 * _core.vector_bytes
+_FETCH_OR_ACTIVATION, _TOO_LITTLE = 16, 3e5 * _core.vector_bytes
 # With more weights a step of the solver may be shared, however small the batch.
 _WEIGHTS = 6e4
 
@@ -52,7 +52,7 @@ def is_little(
         How often each goes through it.
     """
     products = products_of(widths)
-    row = passes * (products + _OF_A_UNIT * sum(widths))
+    row = passes * (products + _FETCH_OR_ACTIVATION * sum(widths))
     return products < _WEIGHTS and row * (n_rows + 16) * real_size < _TOO_LITTLE
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import twin
+from sklearn.exceptions import ConvergenceWarning
 
 from nnfast import MLPClassifier, MLPRegressor, _core, _threads
 from nnfast._data import input_arrays
@@ -500,6 +501,22 @@ def test_how_many_threads(eight_cpus, monkeypatch):
         monkeypatch.setenv("OMP_NUM_THREADS", setting)
         assert _threads.count(None, little=False) == n
         assert _threads.count(-1, little=False) == 8
+
+
+def test_early_stopping_asks_for_the_rows_that_it_scores_at_once(monkeypatch):
+    asked = []
+
+    def is_little(widths, real_size, n_rows, passes):
+        asked.append(n_rows)
+        return True
+
+    monkeypatch.setattr(_threads, "is_little", is_little)
+    X = np.arange(1000.0)[:, np.newaxis] / 1000
+    for batch_size in 20, 300:
+        model = MLPRegressor(early_stopping=True, batch_size=batch_size, max_iter=1)
+        with pytest.warns(ConvergenceWarning):
+            model.fit(X, X[:, 0])
+    assert asked == [100, 300]
 
 
 @lists_threads

@@ -81,6 +81,9 @@ CASES = {
     "rows, Fortran order, early stopping": Case(
         **LONG, layout=np.asfortranarray, settings=EARLY
     ),
+    "rows, bytes, early stopping": Case(
+        **LONG, layout=lambda X: (X * 9).astype(np.int8), settings=EARLY
+    ),
     "rows, integers, early stopping": Case(
         **LONG, layout=lambda X: (X * 100).astype(np.int64), settings=EARLY
     ),
@@ -139,11 +142,13 @@ def peak(case: Case) -> dict[str, Any]:
     added = shim.peak_of(lambda: method(X, y, weight))
     theta = model._parameters
     given = sum(map(_n_bytes, (X, y, weight)))
+    missing = theta.itemsize - X.itemsize if isinstance(X, np.ndarray) else 0
     batch = min(200, case.n) if "batch_size" not in case.settings else case.n
     return {
         "measured": added + given,
         "parameters": theta.nbytes,
-        "input": given,
+        # As if no number of X were narrower than those of the network.
+        "input": given + max(0, missing) * case.n * case.d,
         "activations": batch * sum(model._widths) * theta.itemsize,
         "lbfgs": LBFGS_VECTORS * theta.size * 8 * (case.solver == "lbfgs"),
         "rest": BYTES_PER_ROW * case.n + OVERHEAD,
