@@ -246,8 +246,8 @@ struct nnf_training {
     double n_iter_no_change; /* may be infinite */
     const double *dropout;   /* n_layers - 1 rates; NULL: none */
     uint64_t dropout_seed;
-    const struct nnf_bits *shuffle;    /* NULL: rows in order */
-    bool advance_shuffle;              /* draw orders even where none is needed */
+    const struct nnf_bits *shuffle;    /* NULL: rows in order; else draw it, even where
+                                          one batch of all rows needs none */
     const struct nnf_data *validation; /* NULL: stop on the training loss */
     enum nnf_score score;
     size_t n_threads;

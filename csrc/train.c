@@ -76,7 +76,7 @@ plan_job(struct job *job, const struct nnf_net *net, const struct nnf_kernels *k
         job->resident = nnf_batch_plan_resident(&job->plan, n_rows, arena);
     }
     job->order = (struct nnf_order){.n_rows = n_rows, .bits = training->shuffle};
-    if (training->shuffle != NULL && (!job->full || training->advance_shuffle)) {
+    if (training->shuffle != NULL) {
         job->order.rows = arena_take(arena, n_rows, sizeof(size_t));
     }
     if (training->validation != NULL) {

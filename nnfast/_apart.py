@@ -18,10 +18,10 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
-from itertools import compress, filterfalse, repeat
+from itertools import compress, repeat
 from typing import Any, NamedTuple
 
-from . import _pieces
+from . import _parameters, _pieces
 
 _ABSENT = object()
 
@@ -147,16 +147,20 @@ def _changes(
     known = map(before.get, after, repeat(_ABSENT))
     learnt = dict(compress(after.items(), map(operator.is_not, after.values(), known)))
     model = learnt.pop("_model")
-    dropped = filterfalse(after.__contains__, before)
     certain: list[Callable[[], Any]] = [
-        partial(state.pop, name, None) for name in dropped
+        partial(state.pop, name, None) for name in before.keys() - after.keys()
     ]
+    theta, widths = after["_parameters"], after["_widths"]
     if resumed and estimator._owns_views() and estimator._parameters.flags.writeable:
-        for name in ("_parameters", "_widths", "coefs_", "intercepts_"):
-            learnt.pop(name, None)
-        theta, learnt_theta = estimator._parameters, after["_parameters"]
+        del learnt["_parameters"]
         # NumPy would let other threads run while it copies.
-        certain.append(_assignment(memoryview(theta), memoryview(learnt_theta)))
+        certain.append(
+            _assignment(memoryview(estimator._parameters), memoryview(theta))
+        )
+    else:
+        coefs, intercepts = _parameters.views(theta, widths)
+        # The weights first: what goes when other attributes come may predict.
+        learnt = {"coefs_": coefs, "intercepts_": intercepts, **learnt}
     grown: list[Callable[[], Any]] = []
     undone: list[Callable[[], Any]] = []
     for name in _CURVES:

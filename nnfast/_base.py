@@ -23,7 +23,7 @@ from ._constraints import (
 )
 from ._data import Data, cast, cast_inputs, input_arrays, mean_width
 from ._failure import BadParameterNamed
-from ._generators import InUse, generator
+from ._generators import Draws
 from ._initialization import initialize
 from ._parameters import check_training_memory
 from ._pieces import by_rows, copy, is_large
@@ -97,8 +97,8 @@ class BaseMLP(PrivateViews, Saving, ABC):
     def _network_loss(self) -> tuple[str, float]:
         """The core's name of the loss, and Huber's delta."""
 
-    def _check_combination(self, incremental: bool) -> None:
-        check_combination(self)
+    def _check_combination(self, n_hidden: int, incremental: bool) -> None:
+        check_combination(self, n_hidden)
 
     def _training_weight(
         self, given: np.ndarray, y: np.ndarray, weight: np.ndarray | None
@@ -161,8 +161,9 @@ class BaseMLP(PrivateViews, Saving, ABC):
         return self._fit(X, y, sample_weight, incremental=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Self:
-        with BadParameterNamed(self), InUse() as used:
-            self._check_combination(incremental)
+        with BadParameterNamed(self), Draws(self.random_state) as draws:
+            hidden = hidden_widths(self.hidden_layer_sizes)
+            self._check_combination(len(hidden), incremental)
             resume = hasattr(self, "coefs_") and (self.warm_start or incremental)
             theta = dtype = None
             if resume:
@@ -172,12 +173,10 @@ class BaseMLP(PrivateViews, Saving, ABC):
             X, given = validate_training(self, X, y, dtype)
             y, n_outputs, output = self._encode(given, X.dtype, incremental)
             weight = validate_weight(sample_weight, X)
-            widths = (X.shape[1], *hidden_widths(self.hidden_layer_sizes), n_outputs)
+            widths = (X.shape[1], *hidden, n_outputs)
 
             check_training_memory(widths, X.dtype, self.solver)
 
-            self._random_state = generator(self.random_state)
-            used.begin(self._random_state._bit_generator)
             if theta is not None:
                 self._check_features(X, fitted_widths)
                 widths = self._same_network(fitted_widths, widths, output)
@@ -187,7 +186,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
                     self.init_scale,
                     widths,
                     self._scaled_for(len(widths) - 1),
-                    self._random_state,
+                    draws,
                     X.dtype,
                 )
                 self.out_activation_ = output
@@ -202,11 +201,13 @@ class BaseMLP(PrivateViews, Saving, ABC):
                     )
             data = Data(X, y, training_weight, X_given)
             theta, attributes = self._solve(
-                widths, theta, data, weight, resume, incremental
+                widths, theta, data, weight, draws, resume, incremental
             )
+            if draws.begun is not None or not hasattr(self, "_random_state"):
+                self._random_state = draws.generator()
             self.n_layers_, self.n_outputs_ = len(widths), n_outputs
-            self._adopt(theta, widths)
             self.__dict__.update(attributes)
+            self._learn(theta, widths)
         return self
 
     def _scaled_for(self, n_layers: int) -> tuple[str, ...]:
@@ -252,6 +253,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
         theta: np.ndarray,
         data: Data,
         validation_weight: np.ndarray | None,
+        draws: Draws,
         resume: bool,
         incremental: bool,
     ) -> tuple[np.ndarray, dict[str, Any]]:
@@ -274,7 +276,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
             data,
             validation_weight=validation_weight,
             dropout=dropout_rates(self.dropout, len(widths) - 2),
-            random_state=self._random_state,
+            draws=draws,
             resume=resume,
             incremental=incremental,
             count_threads=count_threads,

@@ -103,8 +103,8 @@ class Classifier(ClassifierMixin, BaseMLP):
             self._label_binarizer = _labels.binarizer(y, classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _check_combination(self, incremental: bool) -> None:
-        super()._check_combination(incremental)
+    def _check_combination(self, n_hidden: int, incremental: bool) -> None:
+        super()._check_combination(n_hidden, incremental)
         if incremental and isinstance(self.class_weight, str):
             raise ValueError(
                 f"class_weight '{self.class_weight}' is not supported for partial_fit."
@@ -120,12 +120,12 @@ class Classifier(ClassifierMixin, BaseMLP):
         self, y: np.ndarray, dtype: Any, incremental: bool
     ) -> tuple[np.ndarray, int, str]:
         if hasattr(self, "classes_") and (self.warm_start or incremental):
-            if not isinstance(self.classes_, np.ndarray) or self.classes_.ndim != 1:
+            classes = self.classes_
+            if not isinstance(classes, np.ndarray) or classes.ndim != 1:
                 raise ValueError(
-                    "classes_ must be an array of one dimension; got"
-                    f" {self.classes_!r}."
+                    f"classes_ must be an array of one dimension; got {classes!r}."
                 )
-            _labels.check_known(y, self.classes_, same=self.warm_start)
+            _labels.check_known(y, classes, same=self.warm_start)
         else:
             self._label_binarizer = _labels.binarizer(y)
             self.classes_ = self._label_binarizer.classes_

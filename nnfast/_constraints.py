@@ -152,13 +152,12 @@ def _check_count(name: str, values: Any, n_hidden: int) -> None:
         )
 
 
-def check_combination(estimator: Any) -> None:
+def check_combination(estimator: Any, n_hidden: int) -> None:
     """ValueError for an option that cannot act together with the others.
 
     What scikit-learn ignores in silence (``learning_rate`` with adam, say) stays
     ignored; the options that only nnfast has are never ignored.
     """
-    n_hidden = len(hidden_widths(estimator.hidden_layer_sizes))
     hidden_activations(estimator.activation, n_hidden)
     rates = dropout_rates(estimator.dropout, n_hidden)
     if rates is not None and estimator.solver == "lbfgs":

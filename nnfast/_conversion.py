@@ -219,7 +219,7 @@ def _copy_into(target: Any, state: dict[str, Any], source: Any) -> None:
     vars(target).update(deepcopy(state, memo))
 
 
-def _their_optimizer(optimizer: Optimizer, widths: Sequence[int]) -> Any:
+def _their_optimizer(optimizer: Optimizer, widths: tuple[int, ...]) -> Any:
     adam, sgd = mlp_optimizers()
     lists = []
     for moment in optimizer.moments:
@@ -257,7 +257,7 @@ def _our_optimizer(theirs: Any, estimator: Any) -> Optimizer:
     return replace(begun, **known, solver=solver, moments=moments)
 
 
-def _flat(arrays: Sequence[Any], widths: Sequence[int]) -> np.ndarray:
+def _flat(arrays: Sequence[Any], widths: tuple[int, ...]) -> np.ndarray:
     """One vector in the order of θ from scikit-learn's list, in its own type.
 
     Unlike what a user assigns, infinities may be in it: a second moment overflows

@@ -53,6 +53,13 @@ def are_views(
     any. Whatever else is given is none.
     """
 
+def class_numbers(labels: object, classes: object, /) -> np.ndarray | None:
+    """Return the number of each label's class.
+
+    None where labels or classes are no plain int64 (see ``is_plain``), or where a label
+    is not found in the classes, which are in ascending order.
+    """
+
 @final
 class Net:
     """The shape of a network: an immutable value.
@@ -136,9 +143,7 @@ class Net:
             momentum, nesterovs_momentum, beta_1, beta_2, epsilon, alpha, batch_size,
             max_iter, tol, n_iter_no_change, dropout (tuple of one rate per hidden
             layer, or None), dropout_seed (int), score ("accuracy",
-            "r2" or, of one class, "always_right"), n_threads,
-            advance_generator (bool: draw the order of rows even where a full batch does
-            not need it).
+            "r2" or, of one class, "always_right"), n_threads.
         state : dict
             Where an earlier call ended: learning_rate, n_updates, n_seen,
             no_improvement, best_loss, best_score. An empty dict begins afresh.
@@ -146,7 +151,8 @@ class Net:
             Stop on its score instead of the training loss; ``best_parameters`` then
             receives the parameters of the best epoch.
         bit_generator : numpy.random.BitGenerator, optional
-            Source of the order of rows; None takes them in order. Its lock is held.
+            Source of the order of rows, which is drawn even where one batch of all rows
+            needs none; None takes them in order. Its lock is held.
         on_epoch : callable, optional
             Called at each epoch's end with a dict: n_iter, loss, score (or None),
             learning_rate, event ("", "stop", "learning_rate_lowered",

@@ -40,18 +40,37 @@ def generator(random_state: Any) -> np.random.RandomState:
     return made
 
 
-class InUse:
-    """For the rest of the block one may be drawn from, with its lock held."""
+class Draws:
+    """Those of a fit, which lasts as long as the block.
+
+    Its generator is made when it first draws: a ``partial_fit`` of one batch does not.
+    """
 
     thread: int
     lock: Any
 
-    def __enter__(self) -> "InUse":
+    def __init__(self, random_state: Any) -> None:
+        self.random_state = random_state
+        self.begun: np.random.RandomState | None = None
+
+    def __enter__(self) -> "Draws":
         return self
 
-    def begin(self, bit_generator: Any) -> None:
-        self.thread, self.lock = threading.get_ident(), bit_generator.lock
-        _in_use.append(self)
+    @property
+    def are_seen(self) -> bool:
+        """Whether the generator outlives the fit where the caller can draw from it."""
+        given = self.random_state
+        return given is None or isinstance(given, np.random.RandomState)
+
+    def generator(self) -> np.random.RandomState:
+        """What is drawn from, with its lock held."""
+        if self.begun is None:
+            begun = generator(self.random_state)
+            self.thread = threading.get_ident()
+            self.lock = begun._bit_generator.lock
+            _in_use.append(self)
+            self.begun = begun
+        return self.begun
 
     def __exit__(self, *failure: object) -> None:
         if self in _in_use:  # not so where Ctrl-C came before
@@ -59,7 +78,7 @@ class InUse:
 
 
 # Of all fits at work.
-_in_use: list[InUse] = []
+_in_use: list[Draws] = []
 
 
 def _free_locks_of_other_threads() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import _parameters
+from ._generators import Draws
 from ._pieces import all_finite, fill
 
 # Standard deviation of a layer's weights from its numbers of inputs and outputs.
@@ -41,9 +42,9 @@ SCHEMES = {
 def initialize(
     init: Any,
     init_scale: float,
-    widths: Sequence[int],
+    widths: tuple[int, ...],
     activations: Sequence[str],
-    random_state: np.random.RandomState,
+    draws: Draws,
     dtype: Any,
 ) -> np.ndarray:
     """The first θ.
@@ -54,11 +55,12 @@ def initialize(
         A scheme, or (coefs, intercepts) to start from.
     init_scale : float
         Standard deviation for ``"normal"``.
-    widths : sequence of int
+    widths : tuple of int
         Inputs, hidden widths, outputs.
     activations : sequence of str
         For ``"auto"``, the activation that each layer is scaled for.
-    random_state : RandomState
+    draws : Draws
+        Of the fit; none where arrays are given.
     dtype : float32 or float64
 
     Returns
@@ -70,6 +72,7 @@ def initialize(
         return _parameters.pack(init[0], init[1], widths, dtype, names)
 
     theta = _parameters.zeros(widths, dtype)
+    random_state = draws.generator()
     coefs, intercepts = _parameters.views(theta, widths)
     scheme, _, distribution = init.partition("_")
     for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import compute_class_weight
 
+from . import _core
 from ._late import late
 from ._pieces import by_rows, is_large, pieces, required
 
@@ -91,13 +92,9 @@ def check_known(y: np.ndarray, known: np.ndarray, *, same: bool) -> None:
 
 def _are_known(y: np.ndarray, known: np.ndarray) -> bool:
     """Whether few plain integers are surely known, by less than a sort of them."""
-    if not (_is_plain(y) and _is_plain(known)) or is_large(len(y)):
-        return False
-    # Of as many classes as that the caller is warned, in scikit-learn's words.
-    if not 0 < 2 * len(known) < len(y):
-        return False
-    found = known.take(known.searchsorted(y), mode="clip")
-    return not np.count_nonzero(found != y)  # quicker than all()
+    # Of more classes than half the rows the caller is warned, in scikit-learn's words.
+    few = not is_large(y.shape[0]) and 2 * len(known) < y.shape[0]
+    return few and _core.class_numbers(y, known) is not None
 
 
 def encode(y: np.ndarray, labels: Any, dtype: Any) -> tuple[np.ndarray, int, str]:
@@ -107,7 +104,10 @@ def encode(y: np.ndarray, labels: Any, dtype: Any) -> tuple[np.ndarray, int, str
             raise ValueError("The object was not fitted with multilabel input.")
 
         def number(part: np.ndarray) -> np.ndarray:
-            return labels.classes_.searchsorted(part).astype(np.int64, copy=False)
+            numbers = _core.class_numbers(part, labels.classes_)  # of all: known ones
+            if numbers is None:
+                numbers = labels.classes_.searchsorted(part)
+            return numbers.astype(np.int64, copy=False)
 
         return by_rows(number, y, 1), len(labels.classes_), "softmax"
     if labels.y_type_ == "binary" and y.ndim == 1:

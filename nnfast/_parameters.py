@@ -5,7 +5,7 @@
 tuple (inputs, hidden ..., outputs) that fixes every shape.
 """
 
-from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 from . import _memory
 
 
-def size(widths: Sequence[int]) -> int:
+@lru_cache
+def size(widths: tuple[int, ...]) -> int:
     """Number of weights and biases."""
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
 
@@ -24,14 +25,14 @@ def size(widths: Sequence[int]) -> int:
 _VECTORS = {"sgd": (3, 0), "adam": (4, 0), "lbfgs": (2, 27)}
 
 
-def check_training_memory(widths: Sequence[int], dtype: Any, solver: str) -> None:
+def check_training_memory(widths: tuple[int, ...], dtype: Any, solver: str) -> None:
     """MemoryError where the process cannot train such a network."""
     own, double = _VECTORS[solver]
     bytes_per_weight = own * np.dtype(dtype).itemsize + double * 8
     _check_memory(widths, bytes_per_weight, f"trained by {solver}")
 
 
-def _check_memory(widths: Sequence[int], bytes_per_weight: int, purpose: str) -> None:
+def _check_memory(widths: tuple[int, ...], bytes_per_weight: int, purpose: str) -> None:
     """MemoryError where the process cannot have so much memory."""
     _memory.check(
         size(widths) * bytes_per_weight,
@@ -42,14 +43,14 @@ def _check_memory(widths: Sequence[int], bytes_per_weight: int, purpose: str) ->
     )
 
 
-def zeros(widths: Sequence[int], dtype: Any) -> np.ndarray:
+def zeros(widths: tuple[int, ...], dtype: Any) -> np.ndarray:
     """A θ of zeros; MemoryError where there is no room for it."""
     _check_memory(widths, np.dtype(dtype).itemsize, "for the weights alone")
     return np.zeros(size(widths), dtype)
 
 
 def views(
-    theta: np.ndarray, widths: Sequence[int]
+    theta: np.ndarray, widths: tuple[int, ...]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The weight matrices and the biases, as views of θ."""
     coefs, intercepts, start = [], [], 0
@@ -91,7 +92,7 @@ def _length(value: Any) -> int:
 def pack(
     coefs: Any,
     intercepts: Any,
-    widths: Sequence[int],
+    widths: tuple[int, ...],
     dtype: Any,
     names: tuple[str, str] = ("coefs_", "intercepts_"),
 ) -> np.ndarray:

@@ -66,8 +66,8 @@ class Regressor(RegressorMixin, BaseMLP):
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def _check_combination(self, incremental: bool) -> None:
-        super()._check_combination(incremental)
+    def _check_combination(self, n_hidden: int, incremental: bool) -> None:
+        super()._check_combination(n_hidden, incremental)
         check_regressor_combination(self)
 
     def _network_loss(self) -> tuple[str, float]:

@@ -19,6 +19,7 @@ from sklearn.utils import assert_all_finite
 from ._apart import Longer, like
 from ._data import Data
 from ._failure import NOT_FINITE
+from ._generators import Draws
 from ._late import late
 from ._pieces import all_finite, copy, required, zeros
 from ._scikit_learn import NO_WEIGHT, warn
@@ -100,11 +101,12 @@ class Optimizer:
         """The part of the core's state that is the optimizer's."""
         return {"learning_rate": self.learning_rate, "n_updates": self.t}
 
-    def draw_dropout_seed(self, random_state: np.random.RandomState) -> None:
+    def draw_dropout_seed(self, draws: Draws) -> None:
         """Once per optimizer: later calls go on counting in the same masks."""
         if self.dropout_seed is None:
             highest = np.iinfo(np.int64).max
-            self.dropout_seed = int(random_state.randint(highest, dtype=np.int64))
+            drawn = draws.generator().randint(highest, dtype=np.int64)
+            self.dropout_seed = int(drawn)
 
 
 def train(
@@ -115,7 +117,7 @@ def train(
     *,
     validation_weight: np.ndarray | None,
     dropout: tuple[float, ...] | None,
-    random_state: np.random.RandomState,
+    draws: Draws,
     resume: bool,
     incremental: bool,
     count_threads: Callable[[int], int],
@@ -148,7 +150,7 @@ def train(
         raise ValueError("partial_fit does not support early_stopping=True")
     held_out = best = None
     if estimator.early_stopping:
-        data, held_out = _split(estimator, data, validation_weight, random_state)
+        data, held_out = _split(estimator, data, validation_weight, draws)
         best = copy(theta)
 
     before = _History.of(estimator if resume else None)
@@ -158,11 +160,14 @@ def train(
     else:
         optimizer = optimizer.copy(theta.dtype)
     if dropout is not None:
-        optimizer.draw_dropout_seed(random_state)
+        optimizer.draw_dropout_seed(draws)
 
     batch_size = rows_at_once = _batch_size(estimator.batch_size, data.n_rows)
     if held_out is not None:
         rows_at_once = max(batch_size, held_out.n_rows)
+    # One batch of all rows needs no order, but scikit-learn draws it.
+    shuffle = estimator.shuffle and (batch_size < data.n_rows or draws.are_seen)
+    bit_generator = draws.generator()._bit_generator if shuffle else None
     result = net.train(
         theta,
         optimizer.moments,
@@ -177,12 +182,11 @@ def train(
             "dropout": dropout,
             "score": estimator._validation_score,
             "n_threads": count_threads(rows_at_once),
-            "advance_generator": _caller_sees(estimator.random_state),
         },
         state={**optimizer.state(), **before.state()},
         validation=None if held_out is None else held_out.arrays(),
         best_parameters=best,
-        bit_generator=random_state._bit_generator if estimator.shuffle else None,
+        bit_generator=bit_generator,
         on_epoch=_reporter(estimator) if estimator.verbose else None,
     )
     optimizer.learning_rate, optimizer.t = result["learning_rate"], result["n_updates"]
@@ -201,19 +205,24 @@ def train(
     return theta, attributes
 
 
-def _check_history(attribute: str, value: Any, first: Any) -> None:
-    """ValueError where a user has assigned what no training leaves behind."""
-    if isinstance(first, tuple):
-        fits = isinstance(value, (list, tuple))
-        expected = "a list of numbers"
-    elif isinstance(first, int):
-        fits = isinstance(value, (int, Integral)) and 0 <= int(value) < 2**63
-        expected = "a whole number, not negative"
-    else:
-        fits = isinstance(value, (float, Real))  # the first is quicker to see
-        expected = "a number"
-    if not fits:
-        raise ValueError(f"{attribute} must be {expected}; got {value!r}.")
+def _is_curve(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, Integral)) and 0 <= int(value) < 2**63
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (float, Real))  # the first is quicker to see
+
+
+# What a user can have assigned that no training leaves behind.
+_EXPECTED = {
+    _is_curve: "a list of numbers",
+    _is_count: "a whole number, not negative",
+    _is_number: "a number",
+}
 
 
 @dataclass
@@ -230,21 +239,17 @@ class _History:
     @classmethod
     def of(cls, estimator: Any) -> "_History":
         """Of a fitted estimator, or of None; what it lacks begins afresh."""
-        names = {
-            "t": "t_",
-            "no_improvement": "_no_improvement_count",
-            "best_loss": "best_loss_",
-            "best_score": "best_validation_score_",
-            "losses": "loss_curve_",
-            "scores": "validation_scores_",
-        }
-        found = {}
-        for name, attribute in names.items():
+        history = cls()
+        for name, (attribute, fits) in _ATTRIBUTES.items():
             value = getattr(estimator, attribute, None)
-            if value is not None:
-                _check_history(attribute, value, getattr(cls, name))
-                found[name] = value
-        return cls(**found)
+            if value is None:
+                continue
+            if not fits(value):
+                raise ValueError(
+                    f"{attribute} must be {_EXPECTED[fits]}; got {value!r}."
+                )
+            setattr(history, name, value)
+        return history
 
     def state(self) -> dict[str, Any]:
         """The part of the core's state that is not the optimizer's."""
@@ -279,6 +284,17 @@ class _History:
         return attributes
 
 
+# Where an estimator has what a history is made of, and what it has to be.
+_ATTRIBUTES = {
+    "t": ("t_", _is_count),
+    "no_improvement": ("_no_improvement_count", _is_count),
+    "best_loss": ("best_loss_", _is_number),
+    "best_score": ("best_validation_score_", _is_number),
+    "losses": ("loss_curve_", _is_curve),
+    "scores": ("validation_scores_", _is_curve),
+}
+
+
 def _diverged(result: dict[str, Any]) -> ValueError:
     # An epoch that was interrupted has not come to its end.
     epoch = result["first_bad_epoch"] or len(result["loss_curve"]) + 1
@@ -307,12 +323,12 @@ def _split(
     estimator: Any,
     data: Data,
     validation_weight: np.ndarray | None,
-    random_state: np.random.RandomState,
+    draws: Draws,
 ) -> tuple[Data, Data]:
     """Rows to train on and rows to validate on."""
     training, held_out = late("sklearn.model_selection").train_test_split(
         np.arange(data.n_rows),
-        random_state=random_state,
+        random_state=draws.generator(),
         test_size=estimator.validation_fraction,
         stratify=estimator._stratify(data.y),
     )
@@ -343,11 +359,6 @@ def _batch_size(batch_size: Any, n_rows: int) -> int:
             "sample size. It is going to be clipped"
         )
     return int(min(batch_size, n_rows))
-
-
-def _caller_sees(random_state: Any) -> bool:
-    """Whether the generator outlives the fit where the caller can draw from it."""
-    return random_state is None or isinstance(random_state, np.random.RandomState)
 
 
 def _reporter(estimator: Any) -> Callable[[dict[str, Any]], None]:

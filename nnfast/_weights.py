@@ -31,8 +31,13 @@ class Weights(BaseEstimator):
 
     def _adopt(self, theta: np.ndarray, widths: tuple[int, ...]) -> None:
         """Take θ as the parameters and make the views of it."""
-        self._parameters, self._widths = theta, widths
+        self._learn(theta, widths)
         self.coefs_, self.intercepts_ = _parameters.views(theta, widths)
+
+    def _learn(self, theta: np.ndarray, widths: tuple[int, ...]) -> None:
+        """Take θ at the end of a fit, which hands it over with views of it or into
+        the memory that the user's views look at."""
+        self._parameters, self._widths = theta, widths
         self._model = Model()
 
     def _owns_views(self) -> bool:

@@ -230,7 +230,7 @@ settings = dict(
     solver="adam", learning_rate="constant", learning_rate_init=0.001, power_t=0.5,
     momentum=0.9, nesterovs_momentum=True, beta_1=0.9, beta_2=0.999, epsilon=1e-8,
     alpha=1e-4, batch_size=2, max_iter=3, tol=1e-4, n_iter_no_change=10, dropout=None,
-    dropout_seed=0, score="accuracy", n_threads=1, advance_generator=False,
+    dropout_seed=0, score="accuracy", n_threads=1,
 )
 state = dict(
     learning_rate=0.001, n_updates=0, n_seen=0, no_improvement=0, best_loss=math.inf,

@@ -43,7 +43,6 @@ BAD_SETTINGS = {
     "dropout_seed": [-1, 2**64, 1.5, "1", None],
     "score": ["f1", "", "r2\0", 3, None],
     "n_threads": [0, -1, 1.5, "1", None, 2**80],
-    "advance_generator": [0, 1.0, "1", None],
 }
 
 

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from nnfast import _generators
+from nnfast import MLPClassifier, _generators
 from nnfast._generators import generator
 
 SEEDS = [0, 1, 42, 2**31, 2**32 - 1]
@@ -47,3 +47,16 @@ def test_anything_else_is_as_in_scikit_learn():
     assert generator(given) is given
     assert generator(None) is np.random.mtrand._rand
     assert generator(np.int64(7)).randint(1000) == generator(7).randint(1000)
+
+
+def test_a_partial_fit_of_one_batch_makes_no_generator():
+    X, y = np.eye(5), np.arange(5)
+    model = MLPClassifier(batch_size=5, random_state=0).partial_fit(X, y, classes=y)
+    before = model._random_state
+    assert model.partial_fit(X, y)._random_state is before  # made by the first one
+    assert model.set_params(batch_size=4).partial_fit(X, y)._random_state is not before
+    other = pickle.loads(pickle.dumps(model.set_params(batch_size=5)))
+    assert not hasattr(other, "_random_state")
+    there = other.partial_fit(X, y)._random_state  # as scikit-learn has it
+    assert pickle.dumps(there) == pickle.dumps(np.random.RandomState(0))
+    assert model.set_params(random_state=there).partial_fit(X, y)._random_state is there

@@ -98,7 +98,6 @@ def test_twin_is_scikit_learn(kind, weighted, changes):
         best = theta.copy()
     settings = twin.settings_of(
         score="accuracy" if classify else "r2",
-        advance_generator=True,
         batch_size=200 if model.batch_size == "auto" else model.batch_size,
         **{
             key: value

@@ -71,7 +71,7 @@ def both_ways(call, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(_validation._core, "is_plain", lambda array, ndim: False)
         patch.setattr(_labels, "_plain_classes", lambda y: None)
-        patch.setattr(_labels, "_are_known", lambda y, known: False)
+        patch.setattr(_labels._core, "class_numbers", lambda y, known: None)
         patch.setattr(_labels, "are_the_same", lambda classes, known: False)
         long = outcome(call)
     assert short == long

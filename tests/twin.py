@@ -322,7 +322,7 @@ class Net:
         try:
             for epoch in range(1, s["max_iter"] + 1):
                 # The order of an epoch is a shuffle of the order of the epoch before.
-                if shuffle and (not full_batch or s["advance_generator"]):
+                if shuffle:
                     permutation = np.arange(n)
                     shuffle(permutation)
                     if not full_batch:
@@ -449,7 +449,6 @@ def settings_of(**changes):
         "dropout_seed": 0,
         "score": "r2",
         "n_threads": 1,
-        "advance_generator": False,
     }
     assert defaults.keys() >= changes.keys()
     return defaults | changes

@@ -144,11 +144,12 @@ nnf_array_get(PyObject *object, const struct array_demand *demand, struct array 
 }
 
 bool
-nnf_array_is_plain(PyObject *object, long ndim, struct array *array)
+nnf_array_is_plain(PyObject *object, enum element element, long ndim,
+                   struct array *array)
 {
     PyArrayObject *given = (PyArrayObject *)object;
 
-    if (!PyArray_CheckExact(object) || !is_element(given, ELEMENT_ANY_REAL) ||
+    if (!PyArray_CheckExact(object) || !is_element(given, element) ||
         PyArray_NDIM(given) != ndim || layout_flaw(given, false) != NULL ||
         PyArray_SIZE(given) == 0) {
         return false;
@@ -231,6 +232,18 @@ nnf_array_new(size_t rows, size_t columns, enum nnf_real real, bool fortran,
     npy_intp shape[] = {(npy_intp)rows, (npy_intp)columns};
     int type = real == NNF_FLOAT64 ? NPY_FLOAT64 : NPY_FLOAT32;
     PyObject *made = PyArray_EMPTY(2, shape, type, fortran);
+
+    if (made != NULL) {
+        *array = described((PyArrayObject *)made);
+    }
+    return made;
+}
+
+PyObject *
+nnf_array_new_numbers(size_t size, struct array *array)
+{
+    npy_intp shape[] = {(npy_intp)size};
+    PyObject *made = PyArray_SimpleNew(1, shape, NPY_INT64);
 
     if (made != NULL) {
         *array = described((PyArrayObject *)made);

@@ -53,10 +53,11 @@ int nnf_array_get(PyObject *object, const struct array_demand *demand,
 /* What arrays of that type hold. */
 enum element nnf_element_of(enum nnf_real real);
 
-/* True when object is an ndarray itself (no subclass) with that many dimensions, none
- * of them empty, that the core could use as it is; *array is then filled. Sets no
- * exception. */
-bool nnf_array_is_plain(PyObject *object, long ndim, struct array *array);
+/* True when object is an ndarray itself (no subclass) of such elements, with that many
+ * dimensions, none of them empty, that the core could use as it is; *array is then
+ * filled. Sets no exception. */
+bool nnf_array_is_plain(PyObject *object, enum element element, long ndim,
+                        struct array *array);
 
 /* True when object is an array with that many dimensions, or rows and columns. */
 bool nnf_array_has_ndim(PyObject *object, int ndim);
@@ -74,6 +75,9 @@ PyObject *nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays);
  * NULL with an exception. */
 PyObject *nnf_array_new(size_t rows, size_t columns, enum nnf_real real, bool fortran,
                         struct array *array);
+
+/* A new array of so many int64; *array is then filled. NULL with an exception. */
+PyObject *nnf_array_new_numbers(size_t size, struct array *array);
 
 /* A new np.float64, or NULL with an exception. */
 PyObject *nnf_float64(double value);

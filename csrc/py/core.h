@@ -36,6 +36,9 @@ PyObject *nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs);
 /* are_views of the module, in views.c. */
 PyObject *nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args);
 
+/* class_numbers of the module, in labels.c. */
+PyObject *nnf_class_numbers(PyObject *module, PyObject *const *args, Py_ssize_t n_args);
+
 /* Whether it is true of θ, its widths, the matrices and the vectors; *theta is then
  * filled. -1 with an exception. */
 #define NNF_VIEWS 4

@@ -51,7 +51,6 @@ static const struct field setting_fields[] = {
     FIELD("dropout_seed", KIND_COUNT, dropout_seed),
     CHOICE("score", score, scores),
     FIELD("n_threads", KIND_SIZE, n_threads),
-    FIELD("advance_generator", KIND_BOOL, advance_shuffle),
 };
 
 static const struct field state_fields[] = {

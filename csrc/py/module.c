@@ -231,7 +231,7 @@ is_plain(PyObject *module, PyObject *const *args, Py_ssize_t n_args)
     if (ndim == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    if (!nnf_array_is_plain(args[0], ndim, &array)) {
+    if (!nnf_array_is_plain(args[0], ELEMENT_ANY_REAL, ndim, &array)) {
         Py_RETURN_FALSE;
     }
     finite = is_finite(nnf_kernels_find(state->isa, array.real), &array);
@@ -256,6 +256,8 @@ static PyMethodDef module_methods[] = {
      "Whether an object is an array that the core can use as it is."},
     {"are_views", (PyCFunction)(void (*)(void))nnf_are_views, METH_FASTCALL,
      "Whether two lists of arrays are the views of a vector of parameters."},
+    {"class_numbers", (PyCFunction)(void (*)(void))nnf_class_numbers, METH_FASTCALL,
+     "The numbers of the classes of labels, where both are plain integers."},
     {"force_threads", force_threads, METH_O,
      "For tests: whether to share all work among n_threads, worth it or not."},
     {NULL, NULL, 0, NULL},

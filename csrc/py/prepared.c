@@ -105,7 +105,7 @@ is_prepared_for(const PreparedObject *self, PyObject *object, enum nnf_real real
 {
     size_t width = self->net->net.widths[0];
 
-    return nnf_array_is_plain(object, 2, X) && X->real == real &&
+    return nnf_array_is_plain(object, ELEMENT_ANY_REAL, 2, X) && X->real == real &&
            X->size % width == 0 && X->size / width <= self->most_rows &&
            nnf_array_has_shape(object, X->size / width, width);
 }
@@ -168,7 +168,7 @@ prepared_predict(PyObject *object, PyObject *const *args, Py_ssize_t n_args)
     if (same < 0) {
         return NULL;
     }
-    if (same == 0 || !nnf_array_is_plain(views[0], 1, &theta) ||
+    if (same == 0 || !nnf_array_is_plain(views[0], ELEMENT_ANY_REAL, 1, &theta) ||
         theta.size != nnf_net_size(&self->net->net) ||
         !is_prepared_for(self, args[1], theta.real, &X)) {
         return Py_NewRef(Py_None);

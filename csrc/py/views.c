@@ -21,7 +21,8 @@ is_next(struct rest *rest, PyObject *list, Py_ssize_t i, size_t rows, size_t col
     struct array array;
     bool is = false;
 
-    if (object != NULL && nnf_array_is_plain(object, rows > 0 ? 2 : 1, &array)) {
+    if (object != NULL &&
+        nnf_array_is_plain(object, ELEMENT_ANY_REAL, rows > 0 ? 2 : 1, &array)) {
         is = (rows > 0 ? nnf_array_has_shape(object, rows, columns)
                        : array.size == columns) &&
              array.real == rest->real && array.data == rest->data &&
@@ -58,7 +59,8 @@ nnf_views_check(PyObject *const *views, struct array *theta)
     Py_ssize_t n;
     bool are;
 
-    if (!nnf_array_is_plain(views[0], 1, theta) || !PyTuple_Check(views[1])) {
+    if (!nnf_array_is_plain(views[0], ELEMENT_ANY_REAL, 1, theta) ||
+        !PyTuple_Check(views[1])) {
         return false;
     }
     rest = (struct rest){theta->data, theta->size, theta->real};

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .. import _core, _parameters
-from .._constraints import hidden_activations
+from .._constraints import hidden_activations, hidden_widths
 from .._conversion import own_parameters
 from .._scikit_learn import validate_parameters
 from .network import check_widths, claim_layers, layers, read_layers
@@ -57,7 +57,8 @@ def check_parameters(
     estimator = made(**values)
     validate_parameters(estimator)
     try:
-        estimator._check_combination(False)
+        n_hidden = len(hidden_widths(estimator.hidden_layer_sizes))
+        estimator._check_combination(n_hidden, False)
     except TypeError as error:
         raise ValueError(str(error)) from error
     hidden = hidden_activations(estimator.activation, len(activations) - 1)

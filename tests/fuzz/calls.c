@@ -264,7 +264,6 @@ train(struct call *call, const struct nnf_data *data, void *theta)
         .dropout = choices & 4 ? dropout : NULL,
         .dropout_seed = state,
         .shuffle = choices & 8 ? &bits : NULL,
-        .advance_shuffle = choices & 16,
         .validation = choices & 32 ? &validation : NULL,
         .score = (enum nnf_score)(a_byte(bytes) % NNF_SCORES),
         .n_threads = call->n_threads,

@@ -133,6 +133,9 @@ CORE: dict[str, Callable[[], Case]] = {
     # The curves have room for 64 epochs at first.
     "train, long": lambda: train(max_iter=130),
     "is_plain": lambda: Case(lambda: _core.is_plain(np.ones(3), 1)),
+    "class_numbers": lambda: Case(
+        lambda: _core.class_numbers(np.array([2, 5]), np.array([2, 5]))
+    ),
 }
 
 
