@@ -43,7 +43,8 @@ def generator(random_state: Any) -> np.random.RandomState:
 class Draws:
     """Those of a fit, which lasts as long as the block.
 
-    Its generator is made when it first draws: a ``partial_fit`` of one batch does not.
+    Of a seed the generator is made when it first draws: a ``partial_fit`` of one batch
+    does not.
     """
 
     thread: int
@@ -52,6 +53,8 @@ class Draws:
     def __init__(self, random_state: Any) -> None:
         self.random_state = random_state
         self.begun: np.random.RandomState | None = None
+        if type(random_state) is not int or not 0 <= random_state < 2**32:
+            self.generator()
 
     def __enter__(self) -> "Draws":
         return self

@@ -60,3 +60,11 @@ def test_a_partial_fit_of_one_batch_makes_no_generator():
     there = other.partial_fit(X, y)._random_state  # as scikit-learn has it
     assert pickle.dumps(there) == pickle.dumps(np.random.RandomState(0))
     assert model.set_params(random_state=there).partial_fit(X, y)._random_state is there
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, "0", 1.5])
+def test_a_bad_seed_is_named_where_nothing_is_drawn(seed):
+    X, y = np.eye(5), np.arange(5)
+    model = MLPClassifier(random_state=0).partial_fit(X, y, classes=y)
+    with pytest.raises(ValueError, match="'random_state' parameter of MLPClassifier"):
+        model.set_params(random_state=seed).partial_fit(X, y)
