@@ -151,7 +151,7 @@ def _changes(
         partial(state.pop, name, None) for name in before.keys() - after.keys()
     ]
     theta, widths = after["_parameters"], after["_widths"]
-    if resumed and estimator._owns_views() and estimator._parameters.flags.writeable:
+    if resumed and _can_take(estimator, theta, widths):
         del learnt["_parameters"]
         # NumPy would let other threads run while it copies.
         certain.append(
@@ -182,6 +182,15 @@ def _changes(
         undone.append(partial(state.pop, "_model", None))
     # What may lack memory comes first.
     return [_at_once.acquire, begin, *grown, learn, *certain], undone
+
+
+def _can_take(estimator: Any, theta: Any, widths: tuple[int, ...]) -> bool:
+    """Whether θ fits into the memory that the user's views look at. They may have been
+    exchanged since the fit began, for those of another network."""
+    if not estimator._owns_views() or estimator._widths != widths:
+        return False
+    held = estimator._parameters
+    return held.dtype == theta.dtype and held.flags.writeable
 
 
 def _assignment(target: Any, values: Any) -> Callable[[], Any]:

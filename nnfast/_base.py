@@ -177,6 +177,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
 
             check_training_memory(widths, X.dtype, self.solver)
 
+            draws.begin()
             if theta is not None:
                 self._check_features(X, fitted_widths)
                 widths = self._same_network(fitted_widths, widths, output)

@@ -8,6 +8,7 @@ that would give it back: without this file it waits for ever when it draws.
 
 import os
 import threading
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,10 @@ def generator(random_state: Any) -> np.random.RandomState:
 
 
 class Draws:
-    """Those of a fit, which lasts as long as the block.
+    """What a fit draws from, as long as the block lasts.
 
-    Of a seed the generator is made when it first draws: a ``partial_fit`` of one batch
-    does not.
+    Of a seed it is made only where the fit draws: a ``partial_fit`` of one batch does
+    not.
     """
 
     thread: int
@@ -53,8 +54,6 @@ class Draws:
     def __init__(self, random_state: Any) -> None:
         self.random_state = random_state
         self.begun: np.random.RandomState | None = None
-        if type(random_state) is not int or not 0 <= random_state < 2**32:
-            self.generator()
 
     def __enter__(self) -> "Draws":
         return self
@@ -62,11 +61,16 @@ class Draws:
     @property
     def are_seen(self) -> bool:
         """Whether the generator outlives the fit where the caller can draw from it."""
-        given = self.random_state
-        return given is None or isinstance(given, np.random.RandomState)
+        return not isinstance(self.random_state, Integral)
+
+    def begin(self) -> None:
+        """Refuse what nothing can be drawn from; but for a seed, have the generator."""
+        seed = self.random_state
+        if type(seed) is not int or not 0 <= seed < 2**32:
+            self.generator()
 
     def generator(self) -> np.random.RandomState:
-        """What is drawn from, with its lock held."""
+        """The generator, to whose lock a fork sees from now on."""
         if self.begun is None:
             begun = generator(self.random_state)
             self.thread = threading.get_ident()

@@ -91,7 +91,7 @@ def check_known(y: np.ndarray, known: np.ndarray, *, same: bool) -> None:
 
 
 def _are_known(y: np.ndarray, known: np.ndarray) -> bool:
-    """Whether few plain integers are surely known, by less than a sort of them."""
+    """Whether few int64 are surely known, by less than a sort of them."""
     # Of more classes than half the rows the caller is warned, in scikit-learn's words.
     few = not is_large(y.shape[0]) and 2 * len(known) < y.shape[0]
     return few and _core.class_numbers(y, known) is not None
@@ -104,8 +104,8 @@ def encode(y: np.ndarray, labels: Any, dtype: Any) -> tuple[np.ndarray, int, str
             raise ValueError("The object was not fitted with multilabel input.")
 
         def number(part: np.ndarray) -> np.ndarray:
-            numbers = _core.class_numbers(part, labels.classes_)  # of all: known ones
-            if numbers is None:
+            numbers = _core.class_numbers(part, labels.classes_)
+            if numbers is None:  # other labels than int64
                 numbers = labels.classes_.searchsorted(part)
             return numbers.astype(np.int64, copy=False)
 

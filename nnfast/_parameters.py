@@ -5,8 +5,8 @@
 tuple (inputs, hidden ..., outputs) that fixes every shape.
 """
 
-from functools import lru_cache
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from . import _memory
 
 
-@lru_cache
 def size(widths: tuple[int, ...]) -> int:
     """Number of weights and biases."""
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
@@ -62,7 +61,7 @@ def views(
     return coefs, intercepts
 
 
-def widths_of(coefs: Any, intercepts: Any, n_inputs: int | None) -> tuple[int, ...]:
+def widths_of(coefs: Any, intercepts: Any, n_inputs: Any) -> tuple[int, ...]:
     """The widths of the network that arrays of a user make; ``pack`` says if they do.
 
     Parameters
@@ -78,7 +77,9 @@ def widths_of(coefs: Any, intercepts: Any, n_inputs: int | None) -> tuple[int, .
     _check_list("intercepts_", intercepts, len(coefs))
     if n_inputs is None:
         n_inputs = _length(coefs[0])
-    return (n_inputs, *map(_length, intercepts))
+    if not isinstance(n_inputs, Integral):
+        raise ValueError(f"n_features_in_ must be a whole number; got {n_inputs!r}.")
+    return (int(n_inputs), *map(_length, intercepts))
 
 
 def _length(value: Any) -> int:

@@ -7,6 +7,13 @@ from layouts import LAYOUTS
 
 from nnfast import _core
 
+
+def _scaled_float():
+    """What NumPy's own tests have for a data type that a user writes."""
+    umath = pytest.importorskip("numpy._core._multiarray_umath")
+    return umath._get_sfloat_dtype()(1.0)
+
+
 HIGHEST, LOWEST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 
@@ -45,6 +52,7 @@ NOT_PLAIN = {
     "a column": lambda a: a[:, np.newaxis],
     "empty": lambda a: a[:0],
     "a subclass": lambda a: a.view(Subclass),
+    "a type that NumPy has no number of": lambda a: a.astype(_scaled_float()),
     "a list": lambda a: a.tolist(),
     "nothing": lambda a: None,
 }
@@ -53,9 +61,11 @@ NOT_PLAIN = {
 @pytest.mark.parametrize("kind", NOT_PLAIN)
 def test_what_is_not_plain(kind):
     plain = np.array([0, 1])
+    number = plain.astype(float) if "number" in kind else plain  # made of floats only
+    other = NOT_PLAIN[kind](number)
     assert _core.class_numbers(plain, plain) is not None
-    assert _core.class_numbers(NOT_PLAIN[kind](plain), plain) is None
-    assert _core.class_numbers(plain, NOT_PLAIN[kind](plain)) is None
+    assert _core.class_numbers(other, plain) is None
+    assert _core.class_numbers(plain, other) is None
 
 
 def test_two_arguments():

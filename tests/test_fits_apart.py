@@ -409,6 +409,23 @@ def test_a_fork_waits_until_another_thread_has_handed_over():
     assert os.waitpid(pid, 0)[1] == 0
 
 
+def test_views_of_another_network_are_given_back_as_a_fit_goes_on(monkeypatch):
+    """It hands over a network of its own, and the next one can hand over."""
+    model = fitted().set_params(warm_start=True)
+    views, n_outputs = (model.coefs_, model.intercepts_), len(model.intercepts_[-1])
+    model.coefs_ = [np.ones((X.shape[1], 2)), np.ones((2, n_outputs))]
+    model.intercepts_ = [np.ones(2), np.ones(n_outputs)]
+    model.set_params(hidden_layer_sizes=(2,))
+
+    def give_back():
+        model.coefs_, model.intercepts_ = views
+
+    during_a_fit(monkeypatch, model, give_back)
+    assert not _apart._at_once._is_owned()
+    assert [w.shape for w in model.coefs_] == [(X.shape[1], 2), (2, n_outputs)]
+    assert model._owns_views()
+
+
 def is_free(lock):
     """Whether this thread can have it."""
     taken = lock.acquire(blocking=False)

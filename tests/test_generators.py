@@ -5,7 +5,9 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn import neural_network
 
+import nnfast
 from nnfast import MLPClassifier, _generators
 from nnfast._generators import generator
 
@@ -68,3 +70,34 @@ def test_a_bad_seed_is_named_where_nothing_is_drawn(seed):
     model = MLPClassifier(random_state=0).partial_fit(X, y, classes=y)
     with pytest.raises(ValueError, match="'random_state' parameter of MLPClassifier"):
         model.set_params(random_state=seed).partial_fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "random_state", [0, np.int64(0), None, np.random.RandomState(0)]
+)
+def test_ctrl_c_as_a_generator_is_begun_leaves_nothing(random_state, monkeypatch):
+    class Interrupted(list):
+        def append(self, item):
+            super().append(item)
+            raise KeyboardInterrupt
+
+    in_use = Interrupted()
+    monkeypatch.setattr(_generators, "_in_use", in_use)
+    with pytest.raises(KeyboardInterrupt):
+        MLPClassifier(random_state=random_state).fit(np.eye(5), np.arange(5))
+    assert in_use == []
+
+
+def test_the_module_of_numpy_draws_as_in_scikit_learn():
+    X, y, ends = np.eye(5), np.arange(5), []
+    before = np.random.get_state()  # noqa: NPY002
+    try:
+        for library in (neural_network, nnfast):
+            model = library.MLPClassifier(random_state=0)
+            model.partial_fit(X, y, classes=y).set_params(random_state=np.random)
+            np.random.seed(1)  # noqa: NPY002
+            model.partial_fit(X, y)
+            ends.append(np.random.randint(2**31))  # noqa: NPY002
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+    assert ends[0] == ends[1]

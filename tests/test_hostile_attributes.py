@@ -109,6 +109,19 @@ def test_features_of_another_network():
     assert said == "n_features_in_ is 7, but coefs_[0] has 4 rows."
 
 
+@pytest.mark.parametrize("n", [7.0, np.float32(7), "7"])
+def test_features_that_are_no_number(n):
+    """Nor do other models of as many inputs have to do with it."""
+    model = fitted(MLPRegressor)
+    model.n_features_in_ = n
+    model.coefs_ = [np.ones((7, 4)), np.ones((4, 1))]
+    model.intercepts_ = [np.ones(4), np.ones(1)]
+    said = outcome(model, "predict", np.zeros((2, 7)))
+    assert said.startswith(("n_features_in_ must be a whole number; got", "X has 7 "))
+    other = MLPRegressor(hidden_layer_sizes=(4,), max_iter=2)
+    assert isinstance(outcome(other, "fit", np.zeros((9, 7)), np.zeros(9)), np.ndarray)
+
+
 def test_outputs_of_another_network():
     model = fitted(MLPClassifier)
     model.coefs_[1], model.intercepts_[1] = np.zeros((4, 7)), np.arange(7.0)

@@ -19,6 +19,14 @@ static const char *const element_names[] = {
     [ELEMENT_ANY_REAL] = "float32 or float64",
 };
 
+/* Types of a user's own have no number that NumPy could be asked about. */
+static bool
+is_integer(PyArrayObject *array, size_t n_bytes)
+{
+    return PyTypeNum_ISSIGNED(PyArray_TYPE(array)) &&
+           (size_t)PyArray_ITEMSIZE(array) == n_bytes;
+}
+
 static bool
 is_element(PyArrayObject *array, enum element element)
 {
@@ -30,9 +38,9 @@ is_element(PyArrayObject *array, enum element element)
     case ELEMENT_FLOAT64:
         return type == NPY_FLOAT64;
     case ELEMENT_INT32:
-        return PyArray_EquivTypenums(type, NPY_INT32);
+        return is_integer(array, sizeof(int32_t));
     case ELEMENT_INT64:
-        return PyArray_EquivTypenums(type, NPY_INT64);
+        return is_integer(array, sizeof(int64_t));
     default:
         return type == NPY_FLOAT32 || type == NPY_FLOAT64;
     }
