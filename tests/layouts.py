@@ -6,6 +6,10 @@ import warnings
 import numpy as np
 
 
+class Subclass(np.ndarray):
+    """An array of another kind."""
+
+
 def changed(array, name, value):
     """The array itself, of another shape, type or strides."""
     with warnings.catch_warnings():

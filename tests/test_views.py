@@ -3,16 +3,12 @@
 
 import numpy as np
 import pytest
-from layouts import changed
+from layouts import Subclass, changed
 
 from nnfast import _core, _parameters
 
 WIDTHS = (3, 1, 4)
 REAL = [np.float32, np.float64]
-
-
-class Subclass(np.ndarray):
-    """An array of another kind."""
 
 
 def lists(dtype=np.float64):
