@@ -160,7 +160,9 @@ def _changes(
     else:
         coefs, intercepts = _parameters.views(theta, widths)
         # The weights first: what goes when other attributes come may predict.
-        learnt = {"coefs_": coefs, "intercepts_": intercepts, **learnt}
+        weights = {"_parameters": theta, "_widths": widths}
+        weights |= {"coefs_": coefs, "intercepts_": intercepts}
+        learnt = weights | learnt
     grown: list[Callable[[], Any]] = []
     undone: list[Callable[[], Any]] = []
     for name in _CURVES:

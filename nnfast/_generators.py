@@ -65,8 +65,7 @@ class Draws:
 
     def begin(self) -> None:
         """Refuse what nothing can be drawn from; but for a seed, have the generator."""
-        seed = self.random_state
-        if type(seed) is not int or not 0 <= seed < 2**32:
+        if self.are_seen or not 0 <= self.random_state < 2**32:
             self.generator()
 
     def generator(self) -> np.random.RandomState:

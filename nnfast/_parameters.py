@@ -77,8 +77,10 @@ def widths_of(coefs: Any, intercepts: Any, n_inputs: Any) -> tuple[int, ...]:
     _check_list("intercepts_", intercepts, len(coefs))
     if n_inputs is None:
         n_inputs = _length(coefs[0])
-    if not isinstance(n_inputs, Integral):
-        raise ValueError(f"n_features_in_ must be a whole number; got {n_inputs!r}.")
+    if not isinstance(n_inputs, Integral) or n_inputs < 1:
+        raise ValueError(
+            f"n_features_in_ must be a whole number, at least 1; got {n_inputs!r}."
+        )
     return (int(n_inputs), *map(_length, intercepts))
 
 

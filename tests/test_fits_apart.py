@@ -426,6 +426,15 @@ def test_views_of_another_network_are_given_back_as_a_fit_goes_on(monkeypatch):
     assert model._owns_views()
 
 
+def test_a_model_that_becomes_another_as_its_fit_goes_on(monkeypatch):
+    """What the fit hands over is whole: widths, weights and views of them."""
+    model = fitted().set_params(warm_start=True)
+    other = MLPClassifier(**SMALL | {"hidden_layer_sizes": (2,)}).fit(X, y)
+    during_a_fit(monkeypatch, model, lambda: model.__setstate__(other.__getstate__()))
+    assert model._owns_views()
+    assert [w.shape for w in model.coefs_] == [w.shape for w in fitted().coefs_]
+
+
 def is_free(lock):
     """Whether this thread can have it."""
     taken = lock.acquire(blocking=False)

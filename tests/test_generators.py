@@ -51,9 +51,10 @@ def test_anything_else_is_as_in_scikit_learn():
     assert generator(np.int64(7)).randint(1000) == generator(7).randint(1000)
 
 
-def test_a_partial_fit_of_one_batch_makes_no_generator():
+@pytest.mark.parametrize("seed", [0, np.int64(0)])
+def test_a_partial_fit_of_one_batch_makes_no_generator(seed):
     X, y = np.eye(5), np.arange(5)
-    model = MLPClassifier(batch_size=5, random_state=0).partial_fit(X, y, classes=y)
+    model = MLPClassifier(batch_size=5, random_state=seed).partial_fit(X, y, classes=y)
     before = model._random_state
     assert model.partial_fit(X, y)._random_state is before  # made by the first one
     assert model.set_params(batch_size=4).partial_fit(X, y)._random_state is not before

@@ -19,7 +19,7 @@ static const char *const element_names[] = {
     [ELEMENT_ANY_REAL] = "float32 or float64",
 };
 
-/* Types of a user's own have no number that NumPy could be asked about. */
+/* PyArray_EquivTypenums crashes for data types of a user's own that have no number. */
 static bool
 is_integer(PyArrayObject *array, size_t n_bytes)
 {
