@@ -58,7 +58,7 @@ nnf_net_size(const struct nnf_net *net)
 const char *
 nnf_inputs_check(const struct nnf_net *net, const struct nnf_data *data)
 {
-    int64_t before = 0;
+    int64_t first = 0, before = 0;
 
     if (data->row_starts == NULL) {
         return NULL;
@@ -70,9 +70,10 @@ nnf_inputs_check(const struct nnf_net *net, const struct nnf_data *data)
             return "the rows of a sparse matrix must start in order and end within "
                    "its stored values";
         }
+        first = i == 0 ? start : first;
         before = start;
     }
-    for (int64_t k = data->row_starts[0]; k < before; k++) {
+    for (int64_t k = first; k < before; k++) {
         if (data->columns[k] < 0 || (size_t)data->columns[k] >= net->widths[0]) {
             return "every column of a sparse matrix must be the number of an input";
         }
@@ -104,6 +105,20 @@ nnf_data_check(const struct nnf_net *net, const struct nnf_data *data)
     for (size_t i = 0; i < data->n_rows; i++) {
         if (data->labels[i] < 0 || (size_t)data->labels[i] >= outputs) {
             return "every label must be the number of an output";
+        }
+    }
+    return NULL;
+}
+
+const char *
+nnf_row_numbers_check(const struct nnf_data *data, size_t n, const int64_t *numbers)
+{
+    if (n == 0) {
+        return "at least one row is needed";
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (numbers[i] < 0 || (uint64_t)numbers[i] >= data->n_rows) {
+            return "every number must be that of a row";
         }
     }
     return NULL;

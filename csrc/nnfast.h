@@ -149,6 +149,18 @@ const char *nnf_inputs_check(const struct nnf_net *net, const struct nnf_data *d
 /* The same for inputs, targets and labels. */
 const char *nnf_data_check(const struct nnf_net *net, const struct nnf_data *data);
 
+/* Rows of data by their numbers: those that are learnt from, and those that the score
+ * is of, which is computed after each epoch and decides when training ends. */
+struct nnf_split {
+    size_t n_training, n_held_out;
+    const int64_t *training, *held_out;
+    const void *weights; /* of all rows, for the score; NULL: all 1 */
+};
+
+/* NULL when n numbers are of rows of the data, and at least one, else the sentence. */
+const char *nnf_row_numbers_check(const struct nnf_data *data, size_t n,
+                                  const int64_t *numbers);
+
 /* Being asked while at work. */
 
 /* Called with context every 10 to 50 ms of work, counted in work, where θ is whole (or,
@@ -246,9 +258,9 @@ struct nnf_training {
     double n_iter_no_change; /* may be infinite */
     const double *dropout;   /* n_layers - 1 rates; NULL: none */
     uint64_t dropout_seed;
-    const struct nnf_bits *shuffle;    /* NULL: rows in order; else draw it, even where
-                                          one batch of all rows needs none */
-    const struct nnf_data *validation; /* NULL: stop on the training loss */
+    const struct nnf_bits *shuffle; /* NULL: rows in order; else draw it, even where
+                                       one batch of all rows needs none */
+    const struct nnf_split *split;  /* NULL: learn from all rows, stop on their loss */
     enum nnf_score score;
     size_t n_threads;
     struct nnf_poll poll;
@@ -276,7 +288,7 @@ struct nnf_training {
 void nnf_training_begin(struct nnf_training *training);
 
 /* NULL when settings and state are what they may be for these data, else the
- * sentence. Validation rows are dense or sparse as the data are. */
+ * sentence. What a split numbers is checked by nnf_row_numbers_check. */
 const char *nnf_training_check(const struct nnf_net *net, const struct nnf_data *data,
                                const struct nnf_training *training);
 
@@ -288,8 +300,8 @@ size_t nnf_train_workspace(const struct nnf_net *net, const struct nnf_kernels *
                            const struct nnf_training *training,
                            const struct nnf_data *data);
 
-/* Train θ in place for up to max_epochs. With validation data best_parameters (length
- * of θ) receives θ of every epoch that beats best_score, and is left as it was when
+/* Train θ in place for up to max_epochs. With a split best_parameters (length of θ)
+ * receives θ of every epoch that beats best_score, and is left as it was when
  * none does; otherwise it may be NULL. When the call returns, θ is whole, whatever
  * stopped it: but if poll did so within a step of more than four million weights, a
  * part of them has made that step, and n_updates does not count it. */

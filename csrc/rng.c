@@ -58,13 +58,14 @@ nnf_shuffle(const struct nnf_bits *bits, size_t *order, size_t n, size_t to)
         size_t count = min_size(DRAWN, n - last);
 
         draw_places(bits, n - 1, count, place);
-        for (size_t k = 0; k < count; k++) {
-            size_t i = --n, j = (size_t)place[k];
+        for (size_t k = 0; order != NULL && k < count; k++) {
+            size_t i = n - 1 - k, j = (size_t)place[k];
             size_t held = order[j];
 
             order[j] = order[i];
             order[i] = held;
         }
+        n -= count;
     }
 }
 

@@ -14,8 +14,8 @@
 #include "nnfast.h"
 
 /* order[0..n) := its own composition with a fresh permutation, as sklearn.utils.shuffle
- * does to an index array. A call draws the places from n - 1 down to `to` only; the
- * next goes on with n = to, until to is 0. */
+ * does to an index array; null: it is only drawn. A call draws the places from n - 1
+ * down to `to` only; the next goes on with n = to, until to is 0. */
 void nnf_shuffle(const struct nnf_bits *bits, size_t *order, size_t n, size_t to);
 
 /* The key under which layer l's mask of step s is drawn: the word of (row, unit) is

@@ -15,9 +15,7 @@ value_at(const struct nnf_plan *plan, const void *array, size_t i)
 static double
 weight_of(const struct nnf_scoring *scoring, const struct nnf_plan *plan, size_t row)
 {
-    const void *weights = scoring->data->weights;
-
-    return weights == NULL ? 1 : value_at(plan, weights, row);
+    return scoring->weights == NULL ? 1 : value_at(plan, scoring->weights, row);
 }
 
 static size_t
@@ -32,6 +30,7 @@ nnf_scoring_plan(struct nnf_scoring *scoring, const struct nnf_plan *plan,
 {
     size_t h = n_outputs(plan);
 
+    nnf_order_plan(&scoring->held_out, arena);
     scoring->outputs = arena_take(arena, plan->tile_rows * plan->kernels->real_size, h);
     scoring->mean = arena_take(arena, h, sizeof(double));
     scoring->spread = arena_take(arena, h, sizeof(double));
@@ -51,30 +50,34 @@ bool
 nnf_scoring_begin(struct nnf_scoring *scoring, const struct nnf_plan *plan,
                   struct nnf_crew *crew)
 {
-    const struct nnf_data *data = scoring->data;
-    size_t h = n_outputs(plan);
+    const void *targets = scoring->data->targets;
+    const size_t *rows = scoring->held_out.rows;
+    size_t n = scoring->held_out.n_rows, h = n_outputs(plan);
     double total = 0;
 
+    if (!nnf_order_begin(&scoring->held_out, scoring->data->n_rows, crew)) {
+        return false;
+    }
     if (scoring->score != NNF_R2) {
         return true;
     }
     for (size_t c = 0; c < h; c++) {
         scoring->mean[c] = scoring->spread[c] = 0;
     }
-    for (size_t i = 0; i < data->n_rows && goes_on(crew, 1, h); i++) {
-        double weight = weight_of(scoring, plan, i);
+    for (size_t i = 0; i < n && goes_on(crew, 1, h); i++) {
+        double weight = weight_of(scoring, plan, rows[i]);
 
         total += weight;
         for (size_t c = 0; c < h; c++) {
-            scoring->mean[c] += weight * value_at(plan, data->targets, i * h + c);
+            scoring->mean[c] += weight * value_at(plan, targets, rows[i] * h + c);
         }
     }
-    for (size_t i = 0; i < data->n_rows && goes_on(crew, 1, h); i++) {
+    for (size_t i = 0; i < n && goes_on(crew, 1, h); i++) {
         for (size_t c = 0; c < h; c++) {
             double away =
-                value_at(plan, data->targets, i * h + c) - scoring->mean[c] / total;
+                value_at(plan, targets, rows[i] * h + c) - scoring->mean[c] / total;
 
-            scoring->spread[c] += weight_of(scoring, plan, i) * away * away;
+            scoring->spread[c] += weight_of(scoring, plan, rows[i]) * away * away;
         }
     }
     return goes_on(crew, 0, h);
@@ -158,7 +161,11 @@ nnf_scoring_run(struct nnf_scoring *scoring, const struct nnf_plan *plan,
                 struct nnf_crew *crew, const void *parameters, double *score)
 {
     const struct nnf_layer *output = &plan->layers[plan->net->n_layers - 1];
-    const struct nnf_rows all = {.data = scoring->data, .n = scoring->data->n_rows};
+    const struct nnf_rows all = {
+        .data = scoring->data,
+        .order = scoring->held_out.rows,
+        .n = scoring->held_out.n_rows,
+    };
     size_t h = output->out, size = plan->kernels->real_size;
     double right = 0, total = 0;
 

@@ -8,17 +8,21 @@
 #define NNF_SCORE_H
 
 #include "batch.h"
+#include "order.h"
 
 struct nnf_scoring {
     const struct nnf_data *data;
     enum nnf_score score;
-    void *outputs;  /* a tile's outputs, row-major */
-    double *mean;   /* of each target */
-    double *spread; /* of each target: weighted squares about the mean */
-    double *error;  /* weighted squared residuals */
-    bool finite;    /* all outputs so far */
+    const void *weights;       /* of all rows; null: all 1 */
+    struct nnf_order held_out; /* the rows that are scored */
+    void *outputs;             /* a tile's outputs, row-major */
+    double *mean;              /* of each target */
+    double *spread;            /* of each target: weighted squares about the mean */
+    double *error;             /* weighted squared residuals */
+    bool finite;               /* all outputs so far */
 };
 
+/* Take the memory that a scoring of those rows needs. */
 void nnf_scoring_plan(struct nnf_scoring *scoring, const struct nnf_plan *plan,
                       struct arena *arena);
 

@@ -64,18 +64,8 @@ nnf_training_check(const struct nnf_net *net, const struct nnf_data *data,
     if ((int)training->score < 0 || training->score >= NNF_SCORES) {
         return "the score is unknown";
     }
-    if (training->validation != NULL) {
-        const char *flaw = nnf_data_check(net, training->validation);
-
-        if (flaw != NULL) {
-            return flaw;
-        }
-        if ((data->row_starts == NULL) != (training->validation->row_starts == NULL)) {
-            return "validation rows must be sparse where the training rows are";
-        }
-        if (training->score == NNF_R2 && training->validation->targets == NULL) {
-            return "score 'r2' needs targets, not labels";
-        }
+    if (training->split != NULL && training->score == NNF_R2 && data->targets == NULL) {
+        return "score 'r2' needs targets, not labels";
     }
     if (training->batch_size == 0) {
         return "batch_size must be at least 1";

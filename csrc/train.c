@@ -54,7 +54,7 @@ stays_resident(const struct job *job, const struct nnf_training *training)
                        (double)job->plan.kernels->real_size;
 
     return job->full && training->max_epochs > 1 &&
-           row_bytes * (double)job->data->n_rows <= (double)RESIDENT_BYTES;
+           row_bytes * (double)job->batch_size <= (double)RESIDENT_BYTES;
 }
 
 static void
@@ -62,7 +62,8 @@ plan_job(struct job *job, const struct nnf_net *net, const struct nnf_kernels *k
          const struct nnf_training *training, const struct nnf_data *data,
          struct arena *arena)
 {
-    size_t n_rows = data->n_rows;
+    const struct nnf_split *split = training->split;
+    size_t n_rows = split == NULL ? data->n_rows : split->n_training;
 
     job->data = data;
     job->batch_size = min_size(training->batch_size, n_rows);
@@ -75,11 +76,20 @@ plan_job(struct job *job, const struct nnf_net *net, const struct nnf_kernels *k
     if (stays_resident(job, training)) {
         job->resident = nnf_batch_plan_resident(&job->plan, n_rows, arena);
     }
-    job->order = (struct nnf_order){.n_rows = n_rows, .bits = training->shuffle};
-    if (training->shuffle != NULL) {
-        job->order.rows = arena_take(arena, n_rows, sizeof(size_t));
-    }
-    if (training->validation != NULL) {
+    job->order = (struct nnf_order){
+        .n_rows = n_rows,
+        .numbers = split == NULL ? NULL : split->training,
+        .bits = training->shuffle,
+        .stays = job->full,
+    };
+    nnf_order_plan(&job->order, arena);
+    if (split != NULL) {
+        job->scoring = (struct nnf_scoring){
+            .data = data,
+            .score = training->score,
+            .weights = split->weights,
+            .held_out = {.n_rows = split->n_held_out, .numbers = split->held_out},
+        };
         nnf_scoring_plan(&job->scoring, &job->plan, arena);
     }
 }
@@ -97,6 +107,14 @@ nnf_train_workspace(const struct nnf_net *net, const struct nnf_kernels *kernels
 
 /* One step. */
 
+/* What is learnt from, in the order of this epoch. */
+static struct nnf_rows
+all_rows(const struct job *job)
+{
+    return (struct nnf_rows){
+        .data = job->data, .order = job->order.rows, .n = job->order.n_rows};
+}
+
 /* What an epoch's batches add up to. */
 struct epoch {
     double loss; /* each batch's times its rows */
@@ -108,8 +126,7 @@ static bool
 step(struct job *job, size_t row, size_t n, struct epoch *epoch)
 {
     struct nnf_training *training = job->training;
-    const struct nnf_rows all = {.data = job->data,
-                                 .order = job->full ? NULL : job->order.rows};
+    const struct nnf_rows all = all_rows(job);
     const struct nnf_batch batch = {
         .rows = nnf_rows_part(&all, row, n),
         .resident = job->resident,
@@ -147,7 +164,7 @@ step(struct job *job, size_t row, size_t n, struct epoch *epoch)
 static bool
 run_batches(struct job *job, struct epoch *epoch)
 {
-    size_t n_rows = job->data->n_rows;
+    size_t n_rows = job->order.n_rows;
 
     if (!nnf_order_shuffle(&job->order, &job->crew)) {
         return false;
@@ -184,7 +201,7 @@ note_improvement(struct job *job)
     struct nnf_training *training = job->training;
     bool stalled;
 
-    if (training->validation == NULL) {
+    if (training->split == NULL) {
         stalled = training->loss > training->best_loss - training->tol;
         if (training->loss < training->best_loss) {
             training->best_loss = training->loss;
@@ -211,8 +228,8 @@ finish_epoch(struct job *job, enum nnf_event *event)
     *event = NNF_EVENT_NONE;
     if (training->first_bad_epoch == 0 && !is_finite(job)) {
         training->first_bad_epoch = training->n_epochs;
-        /* With validation the best epoch's weights are still to be had. */
-        if (training->validation == NULL) {
+        /* With a score the best epoch's weights are still to be had. */
+        if (training->split == NULL) {
             training->stop = NNF_STOP_NOT_FINITE;
             return false;
         }
@@ -259,13 +276,13 @@ run_epoch(struct job *job)
     if (!run_batches(job, &epoch)) {
         return false;
     }
-    if (training->validation != NULL &&
+    if (training->split != NULL &&
         !nnf_scoring_run(&job->scoring, &job->plan, &job->crew, job->parameters,
                          &training->validation_score)) {
         return false;
     }
     training->n_epochs++;
-    training->n_seen += job->data->n_rows;
+    training->n_seen += job->order.n_rows;
     training->loss = epoch.loss / (double)epoch.rows;
     training->stop = NNF_STOP_MAX_EPOCHS;
     more = finish_epoch(job, &event);
@@ -286,17 +303,14 @@ static bool
 begin_job(struct job *job)
 {
     const struct nnf_training *training = job->training;
-    const struct nnf_rows all = {.data = job->data, .n = job->data->n_rows};
+    const struct nnf_rows all = all_rows(job);
 
-    if (!nnf_order_begin(&job->order, &job->crew)) {
+    if (!nnf_order_begin(&job->order, job->data->n_rows, &job->crew)) {
         return false;
     }
-    if (training->validation != NULL) {
-        job->scoring.data = training->validation;
-        job->scoring.score = training->score;
-        if (!nnf_scoring_begin(&job->scoring, &job->plan, &job->crew)) {
-            return false;
-        }
+    if (training->split != NULL &&
+        !nnf_scoring_begin(&job->scoring, &job->plan, &job->crew)) {
+        return false;
     }
     return job->resident == NULL ||
            nnf_batch_load(&job->plan, &job->crew, &all, job->resident);

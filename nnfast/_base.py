@@ -169,7 +169,6 @@ class BaseMLP(PrivateViews, Saving, ABC):
             if resume:
                 theta, fitted_widths = self._theta()
                 theta, dtype = copy(theta), theta.dtype
-            X_given = X
             X, given = validate_training(self, X, y, dtype)
             y, n_outputs, output = self._encode(given, X.dtype, incremental)
             weight = validate_weight(sample_weight, X)
@@ -200,7 +199,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
                         "sample_weight (times class_weight) must not sum to zero in"
                         f" {X.dtype}."
                     )
-            data = Data(X, y, training_weight, X_given)
+            data = Data(X, y, training_weight)
             theta, attributes = self._solve(
                 widths, theta, data, weight, draws, resume, incremental
             )
@@ -253,7 +252,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
         widths: tuple[int, ...],
         theta: np.ndarray,
         data: Data,
-        validation_weight: np.ndarray | None,
+        score_weight: np.ndarray | None,
         draws: Draws,
         resume: bool,
         incremental: bool,
@@ -275,7 +274,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
             net,
             theta,
             data,
-            validation_weight=validation_weight,
+            score_weight=score_weight,
             dropout=dropout_rates(self.dropout, len(widths) - 2),
             draws=draws,
             resume=resume,

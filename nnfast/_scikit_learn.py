@@ -14,7 +14,13 @@ from typing import Any
 
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_n_features,
+    _check_sample_weight,
+    check_X_y,
+    validate_data,
+)
 
 from ._late import late
 
@@ -28,6 +34,7 @@ __all__ = [
     "fit_context",
     "mlp_optimizers",
     "validate_data",
+    "validate_numbers",
     "validate_parameters",
     "warn",
 ]
@@ -59,6 +66,17 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Any:
     if not weight.any():  # 1.9 has said so itself; 1.7 and 1.8 have no such check
         raise ValueError(NO_WEIGHT)
     return weight
+
+
+def validate_numbers(
+    estimator: Any, X: Any, numbers: Any, y: Any, *, reset: bool, **how: Any
+) -> tuple[Any, Any]:
+    """``validate_data`` of an X whose finite numbers are in an array already."""
+    _check_feature_names(estimator, X, reset=reset)
+    how |= {"estimator": estimator, "ensure_all_finite": False}
+    numbers, y = check_X_y(numbers, y, **how)
+    _check_n_features(estimator, X, reset=reset)
+    return numbers, y
 
 
 def validate_parameters(estimator: Any) -> None:

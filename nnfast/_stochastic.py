@@ -21,7 +21,7 @@ from ._data import Data
 from ._failure import NOT_FINITE
 from ._generators import Draws
 from ._late import late
-from ._pieces import all_finite, copy, required, zeros
+from ._pieces import all_finite, by_rows, copy, required, zeros
 from ._scikit_learn import NO_WEIGHT, warn
 
 
@@ -115,7 +115,7 @@ def train(
     theta: np.ndarray,
     data: Data,
     *,
-    validation_weight: np.ndarray | None,
+    score_weight: np.ndarray | None,
     dropout: tuple[float, ...] | None,
     draws: Draws,
     resume: bool,
@@ -130,7 +130,7 @@ def train(
         Read, not changed.
     data : Data
         With the weights that training uses.
-    validation_weight : ndarray of shape (n_samples,) or None
+    score_weight : ndarray of shape (n_samples,) or None
         The weights of the validation score, which leaves class weights out.
     resume : bool
         Go on from the estimator's counters and curves.
@@ -148,10 +148,10 @@ def train(
     """
     if estimator.early_stopping and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
-    held_out = best = None
+    n_rows, split, best = data.n_rows, None, None
     if estimator.early_stopping:
-        data, held_out = _split(estimator, data, validation_weight, draws)
-        best = copy(theta)
+        split = _split(estimator, data, score_weight, draws)
+        n_rows, best = len(split[0]), copy(theta)
 
     before = _History.of(estimator if resume else None)
     optimizer = getattr(estimator, "_optimizer", None) if incremental else None
@@ -162,11 +162,11 @@ def train(
     if dropout is not None:
         optimizer.draw_dropout_seed(draws)
 
-    batch_size = rows_at_once = _batch_size(estimator.batch_size, data.n_rows)
-    if held_out is not None:
-        rows_at_once = max(batch_size, held_out.n_rows)
+    batch_size = rows_at_once = _batch_size(estimator.batch_size, n_rows)
+    if split is not None:
+        rows_at_once = max(batch_size, len(split[1]))
     # One batch of all rows needs no order, but scikit-learn draws it.
-    shuffle = estimator.shuffle and (batch_size < data.n_rows or draws.are_seen)
+    shuffle = estimator.shuffle and (batch_size < n_rows or draws.are_seen)
     bit_generator = draws.generator()._bit_generator if shuffle else None
     result = net.train(
         theta,
@@ -184,7 +184,7 @@ def train(
             "n_threads": count_threads(rows_at_once),
         },
         state={**optimizer.state(), **before.state()},
-        validation=None if held_out is None else held_out.arrays(),
+        split=split,
         best_parameters=best,
         bit_generator=bit_generator,
         on_epoch=_reporter(estimator) if estimator.verbose else None,
@@ -320,12 +320,9 @@ def _say_how_it_ended(
 
 
 def _split(
-    estimator: Any,
-    data: Data,
-    validation_weight: np.ndarray | None,
-    draws: Draws,
-) -> tuple[Data, Data]:
-    """Rows to train on and rows to validate on."""
+    estimator: Any, data: Data, score_weight: np.ndarray | None, draws: Draws
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Numbers of the rows to train on and to score, and the weights of the score."""
     training, held_out = late("sklearn.model_selection").train_test_split(
         np.arange(data.n_rows),
         random_state=draws.generator(),
@@ -337,17 +334,19 @@ def _split(
             "The validation set is too small. Increase 'validation_fraction' "
             "or the size of your dataset."
         )
-    data, validation = data.split(
-        (training, held_out), (data.weight, validation_weight)
-    )
-    if validation.weight is not None:
-        # No score can be computed: scikit-learn's metrics say so in these words.
-        assert_all_finite(validation.weight, input_name="sample_weight")
-        if not validation.weight.any():
-            raise ValueError(NO_WEIGHT)
-    if data.weight is not None and not data.weight.any():
+    scored, learnt = _of(score_weight, held_out), _of(data.weight, training)
+    # No score can be computed: scikit-learn's metrics say so in these words.
+    assert_all_finite(scored, input_name="sample_weight")
+    if not (scored.any() and learnt.any()):
         raise ValueError(NO_WEIGHT)
-    return data, validation
+    return required(training, np.int64), required(held_out, np.int64), score_weight
+
+
+def _of(weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """The weights of those rows."""
+    if weight is None:
+        return np.ones(1)
+    return by_rows(weight.__getitem__, rows, 1)
 
 
 def _batch_size(batch_size: Any, n_rows: int) -> int:

@@ -16,7 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from . import _core
 from ._data import cast, cast_inputs
-from ._scikit_learn import check_sample_weight, validate_data, warn
+from ._frames import numbers_of
+from ._scikit_learn import (
+    check_sample_weight,
+    validate_data,
+    validate_numbers,
+    warn,
+)
 from ._sparse import check_sparse
 
 _SPARSE = ("csr", "csc")
@@ -36,17 +42,19 @@ def validate_training(
     if not _is_plain_training(estimator, X, y, dtype):
         check_sparse(X, "X")
         check_sparse(y, "y")
-        X, y = validate_data(
-            estimator,
-            X,
-            y,
-            accept_sparse=_SPARSE,
-            multi_output=True,
-            y_numeric=isinstance(estimator, RegressorMixin),
-            dtype=(np.float64, np.float32) if dtype is None else dtype,
-            order="C",
-            reset=dtype is None,
-        )
+        how: dict[str, Any] = {
+            "accept_sparse": _SPARSE,
+            "multi_output": True,
+            "y_numeric": isinstance(estimator, RegressorMixin),
+            "dtype": (np.float64, np.float32) if dtype is None else dtype,
+            "order": "C",
+            "reset": dtype is None,
+        }
+        numbers = numbers_of(X, how["dtype"])
+        if numbers is None:
+            X, y = validate_data(estimator, X, y, **how)
+        else:
+            X, y = validate_numbers(estimator, X, numbers, y, **how)
         X = cast_inputs(X, X.dtype.newbyteorder("="))
     elif dtype is None:
         estimator.n_features_in_ = X.shape[1]

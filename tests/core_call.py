@@ -35,7 +35,7 @@ class Call:
                     max_iter=2, score="accuracy" if labels else "r2"
                 ),
                 "state": {},
-                "validation": (X.copy(), y.copy(), weight.copy()),
+                "split": (np.arange(N - 2), np.arange(2, N), weight.copy()),
                 "best_parameters": np.zeros(size, dtype),
                 "bit_generator": np.random.PCG64(1),
                 "on_epoch": lambda event: None,

@@ -151,8 +151,8 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_early_stopping_splits_what_it_has_converted(layout, dtype):
-    """In the memory of the copy: the same rows, and the caller's stay as they are."""
+def test_early_stopping_of_what_is_converted(layout, dtype):
+    """The same rows are held out, and the caller's stay as they are."""
     rng = np.random.default_rng(0)
     X = rng.integers(-9, 9, (1500, 30)).astype(np.float64)
     y, weight = X[:, 0] * X[:, 1], rng.random(1500)

@@ -41,6 +41,8 @@ class Training:
             "row_starts": X.indptr.astype("i8"),
             "y": rng.integers(3, size=N),
             "sample_weight": np.ones(N),
+            "training": rng.permutation(N)[: N // 2],
+            "held_out": rng.permutation(N)[: N // 3],
             "best_parameters": np.zeros(size),
         }
         self.generator = np.random.PCG64(1)
@@ -63,7 +65,7 @@ class Training:
             a["sample_weight"],
             self.settings,
             {},
-            (X, a["y"], a["sample_weight"]),
+            (a["training"], a["held_out"], a["sample_weight"]),
             a["best_parameters"],
             self.generator,
             self.on_epoch,
@@ -101,7 +103,7 @@ BATCHES = pytest.mark.parametrize("batch_size", [1, 7, N])
 
 @BATCHES
 @pytest.mark.parametrize("number", EXTREMES)
-@pytest.mark.parametrize("name", ["columns", "row_starts", "y"])
+@pytest.mark.parametrize("name", ["columns", "row_starts", "y", "training", "held_out"])
 def test_indices_become_wrong(name, number, batch_size):
     def spoil(event):
         training.arrays[name][event["n_iter"] :: 2] = number
@@ -138,9 +140,9 @@ def test_everything_is_let_go(batch_size):
     training = Training(batch_size, let_go, max_iter=2)
     known_before = sys.getrefcount(let_go)
     training()
-    assert len(known) == 8
+    assert len(known) == 10
     gc.collect()
-    assert [reference() for reference in known] == [None] * 8
+    assert [reference() for reference in known] == [None] * 10
     assert sys.getrefcount(let_go) == known_before
 
 

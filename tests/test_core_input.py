@@ -193,26 +193,24 @@ def test_neighbours_in_memory_share_none(written_first):
     np.testing.assert_array_equal(other, out.ravel())
 
 
-def test_validation_may_not_share_memory_with_what_is_written():
+def test_a_split_may_not_share_memory_with_what_is_written():
     for i in range(3):
         call = Call("train")
-        held_out = list(call.arguments["validation"])
+        split = list(call.arguments["split"])
         size = call.net.size
-        room = np.zeros(size + held_out[i].size)
+        room = np.zeros(size + split[i].size)
         call.arguments["best_parameters"] = room[:size]
-        held_out[i] = room[size - 1 : size - 1 + held_out[i].size].reshape(
-            held_out[i].shape
-        )
-        call.arguments["validation"] = tuple(held_out)
-        call.refuses(ValueError, "validation|best_parameters")
+        split[i] = room[size - 1 : size - 1 + split[i].size].view(split[i].dtype)
+        call.arguments["split"] = tuple(split)
+        call.refuses(ValueError, r"split|best_parameters")
 
 
 @pytest.mark.parametrize("method", ["predict", "gradient", "train"])
 def test_inputs_may_share_memory_with_each_other(method):
     call = Call(method)
     if method == "train":
-        X, y, weight = (call.arguments[name] for name in ("X", "y", "sample_weight"))
-        call.arguments["validation"] = X, y, weight
+        rows = call.arguments["split"][0]
+        call.arguments["split"] = rows, rows, call.arguments["sample_weight"]
     if method == "gradient":
         call.arguments["sample_weight"] = call.arguments["X"].ravel()[:N]
     call()
@@ -225,10 +223,6 @@ def test_label_out_of_range(method, label):
         call = Call(method, labels=True)
         call.arguments["y"][position] = label
         call.refuses(ValueError, r"\by\b")
-    if method == "train":
-        call = Call(method, labels=True)
-        call.arguments["validation"][1][3] = label
-        call.refuses(ValueError, "validation")
 
 
 @pytest.mark.parametrize("method", ["gradient", "train"])
@@ -259,13 +253,9 @@ def test_no_rows(method):
     call = Call(method)
     for name in ("X", "y", "sample_weight"):
         call.arguments[name] = call.arguments[name][:0]
-    call.refuses(ValueError, r"\bX\b")
     if method == "train":
-        call = Call(method)
-        call.arguments["validation"] = tuple(
-            a[:0] for a in call.arguments["validation"]
-        )
-        call.refuses(ValueError, "validation")
+        call.arguments["split"] = None
+    call.refuses(ValueError, r"\bX\b")
 
 
 def test_no_rows_to_predict():

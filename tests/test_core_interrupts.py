@@ -80,21 +80,11 @@ def test_interrupt_inside_one_huge_step():
 
 
 def test_interrupt_inside_the_score():
-    net, theta, moments, X_held, y_held, changes = big_fit(50, **HUGE)
-    X, y = X_held[:50].copy(), y_held[:50].copy()
-    best = theta.copy()
+    net, theta, moments, X, y, changes = big_fit(50, **HUGE)
+    split, best = (np.arange(50), np.arange(len(X)), None), theta.copy()
     result = with_pending_interrupt(
         functools.partial(
-            net.train,
-            theta,
-            moments,
-            X,
-            y,
-            None,
-            changes,
-            {},
-            (X_held, y_held, None),
-            best,
+            net.train, theta, moments, X, y, None, changes, {}, split, best
         )
     )
     assert result["stop"] == "interrupted"

@@ -196,7 +196,7 @@ def test_numbers_of_every_kind_crash_nothing(widths, n, data):
         weight,
         changes,
         {},
-        (X, y, None),
+        (np.arange(n), np.arange(n), None),
         best,
         np.random.PCG64(0),
     )

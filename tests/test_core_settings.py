@@ -132,38 +132,49 @@ def test_state_at_the_ends():
     )
     result = call()
     assert result["n_updates"] == top // 2 + 2
-    assert result["n_seen"] == top // 2 + 2 * N
+    assert result["n_seen"] == top // 2 + 2 * (N - 2)  # but for those held out
 
 
 @pytest.mark.parametrize("spoilt", [(), (1, 2), (1, 2, 3), [1, 2, 3], "abc", 3])
-def test_validation_that_is_none(spoilt):
+def test_split_that_is_none(spoilt):
     call = Call("train")
-    call.arguments["validation"] = spoilt
-    call.refuses((TypeError, ValueError), "validation")
+    call.arguments["split"] = spoilt
+    call.refuses((TypeError, ValueError), "split")
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
-def test_bad_array_in_validation(part):
-    array = Call("train").arguments["validation"][part]
+def test_bad_array_in_a_split(part):
+    array = Call("train").arguments["split"][part]
     for spoil in (
         *other_layouts(array),
-        lambda a: a[:-1].copy(),
+        lambda a: a[:0] if part < 2 else a[:-1].copy(),
+        lambda a: a.reshape(-1, 1),
         lambda a: a.astype("f4"),
+        lambda a: a.astype("i4"),
         lambda a: a.tolist(),
     ):
         call = Call("train")
-        held_out = list(call.arguments["validation"])
-        held_out[part] = spoil(held_out[part])
-        call.arguments["validation"] = tuple(held_out)
-        call.refuses((TypeError, ValueError), "validation")
+        split = list(call.arguments["split"])
+        split[part] = spoil(split[part])
+        call.arguments["split"] = tuple(split)
+        call.refuses((TypeError, ValueError), rf"split\[{part}\]")
 
 
-def test_validation_and_best_parameters_come_together():
+@pytest.mark.parametrize("number", [-1, N, 2**63 - 1, -(2**63)])
+@pytest.mark.parametrize("part", [0, 1])
+def test_number_of_no_row_in_a_split(part, number):
+    for position in (0, N - 3):
+        call = Call("train")
+        call.arguments["split"][part][position] = number
+        call.refuses(ValueError, rf"split\[{part}\].*number must be that of a row")
+
+
+def test_split_and_best_parameters_come_together():
     call = Call("train")
     call.arguments["best_parameters"] = None
     call.refuses((TypeError, ValueError), "best_parameters")
     call = Call("train")
-    call.arguments["validation"] = None
+    call.arguments["split"] = None
     call()  # best_parameters is then not written
     assert not call.arguments["best_parameters"].any()
 

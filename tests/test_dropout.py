@@ -215,8 +215,8 @@ def test_off_in_prediction_gradient_and_score():
     net, same = (m.Net(widths, activations, "squared_error") for m in (_core, twin))
     settings = twin.settings_of(max_iter=3, batch_size=32, dropout=(0.5,))
     moments, best = np.zeros((2, net.size)), theta.copy()
-    held_out = X[:20], y[:20], None
-    result = net.train(theta, moments, X, y, None, settings, {}, held_out, best)
+    split = np.arange(64), np.arange(20), None
+    result = net.train(theta, moments, X, y, None, settings, {}, split, best)
     out, whole = np.empty((64, 1)), np.empty((64, 1))
     net.predict(theta, X, out)
     same.predict(theta, X, whole)

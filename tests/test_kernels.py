@@ -229,18 +229,8 @@ def test_threads_change_no_bit_of_a_large_fit(dtype):
             np.zeros((2, net.size), dtype),
             theta.copy(),
         )
-        held_out = X[1200:], y[1200:], weight[1200:]
-        result = net.train(
-            trained,
-            moments,
-            X[:1200],
-            y[:1200],
-            weight[:1200],
-            settings,
-            {},
-            held_out,
-            best,
-        )
+        split = np.arange(1200), np.arange(1200, len(X)), weight
+        result = net.train(trained, moments, X, y, weight, settings, {}, split, best)
         full = gradient(net, theta, X, y, weight, n_threads=threads)
         results.append([*bits_of(trained, moments, best, full), result])
     assert results[0] == results[1] == results[2]
@@ -277,7 +267,7 @@ def test_alignment_changes_no_bit(isa, dtype):
             moments = elsewhere(np.zeros((2, net.size), dtype), offset)
             best = elsewhere(theta, offset)
             settings = twin.settings_of(max_iter=3, batch_size=8)
-            held_out = X[:5], y[:5], weight[:5]
+            split = np.arange(len(X)), np.arange(5), weight
             bits = np.random.PCG64(1)
             result = net.train(
                 theta,
@@ -287,7 +277,7 @@ def test_alignment_changes_no_bit(isa, dtype):
                 weight,
                 settings,
                 {},
-                held_out,
+                split,
                 best,
                 bits,
                 None,
@@ -314,7 +304,7 @@ def test_nothing_is_written_outside_the_arrays():
             net.predict(middle[0], X, out, isa=isa)
             net.gradient(middle[0], X, y, weight, 0.1, middle[2], isa=isa)
             settings = twin.settings_of(max_iter=1, batch_size=16)
-            held_out = (X, y, None)
+            split = (np.arange(n), np.arange(n), None)
             net.train(
                 middle[0],
                 moments,
@@ -323,7 +313,7 @@ def test_nothing_is_written_outside_the_arrays():
                 weight,
                 settings,
                 {},
-                held_out,
+                split,
                 middle[2],
                 isa=isa,
             )

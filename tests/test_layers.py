@@ -17,8 +17,8 @@ LAYERS = """
     py/core py/rows
     py/arrays py/fields
     evaluate predict train
-    optim order score
-    batch
+    optim score
+    batch order
     pass
     sparse
     span

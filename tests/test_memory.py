@@ -6,14 +6,17 @@ counts.
 """
 
 import os
+import signal
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import twin
 from compiled import PRELOADED
+from interrupts import with_pending_interrupt
 from reliability import allocations, growth, page, peak, shim
 from reliability.figures import FIGURES
 from scipy import sparse
@@ -247,11 +250,11 @@ def test_an_array_at_work_cannot_be_resized():
         np.ones(6),
         np.zeros(net.size),
     ]
-    targets = [np.zeros((6, 1)), np.zeros((6, 1))]
+    y, rows, score_weight = np.zeros((6, 1)), np.arange(6), np.ones(6)
     resized = []
 
     def resize(event):
-        for array in (*csr, *arrays, *targets):
+        for array in (*csr, *arrays, y, rows, score_weight):
             shape = array.shape
             with pytest.raises(ValueError, match="cannot resize"):
                 array.resize((1000, 1000), refcheck=False)
@@ -262,17 +265,59 @@ def test_an_array_at_work_cannot_be_resized():
         theta,
         moments,
         csr,
-        targets[0],
+        y,
         weight,
         twin.settings_of(max_iter=2, score="r2"),
         {},
-        (csr, targets[1], None),
+        (rows, rows[::-1].copy(), score_weight),
         best,
         on_epoch=resize,
     )
-    assert resized == [False] * 18
-    for array in (*csr, *arrays, *targets):
+    assert resized == [False] * 20
+    for array in (*csr, *arrays, y, rows, score_weight):
         array.resize((2, 2), refcheck=False)  # nobody holds them any more
+
+
+def test_an_array_that_is_checked_cannot_be_resized():
+    """To look at millions of rows takes a while, in which signals come through."""
+    n = 2**21 + 1
+    X, y, weight = (np.ones(shape, np.float32) for shape in ((n, 1), (n, 1), n))
+    net = _core.Net((1, 1), ("identity",), "squared_error")
+    theta, out, slope, best = (
+        np.zeros(shape, np.float32) for shape in (net.size, (n, 1), net.size, net.size)
+    )
+    moments, rows = np.zeros((2, net.size), np.float32), np.arange(n)
+    settings = twin.settings_of(max_iter=1, batch_size=n, score="r2")
+    split, large = (rows, rows[::-1].copy(), weight), np.ones((2 * n, 1))
+    calls = {
+        partial(net.predict, theta, X, out): (theta, X, out),
+        partial(net.gradient, theta, X, y, weight, 0.1, slope): (X, y, weight, slope),
+        partial(net.train, theta, moments, X, y, weight, settings, {}, split, best): (
+            theta,
+            moments,
+            X,
+            y,
+            weight,
+            *split,
+            best,
+        ),
+        partial(_core.is_plain, large, 2): (large,),
+    }
+
+    def handle(signum, frame):
+        for array in given:
+            with pytest.raises(ValueError, match="cannot resize"):
+                array.resize((3, 3), refcheck=False)
+            held.append(array)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        for call, given in calls.items():
+            held = []
+            with_pending_interrupt(call)
+            assert len(held) == len(given)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # ---- how much is held ----

@@ -182,7 +182,7 @@ BROKEN = {
 SETTINGS = twin.settings_of(max_iter=1, score="accuracy")
 
 
-def call(method, inputs, validation=None):
+def call(method, inputs, y=y):
     """A call of the core with a sparse X."""
     net = _core.Net((D, 3), ("softmax",), "log_loss")
     theta = np.zeros(net.size)
@@ -191,10 +191,7 @@ def call(method, inputs, validation=None):
     elif method == "gradient":
         net.gradient(theta, inputs, y, None, 0.1, np.empty(net.size))
     else:
-        more = {}
-        if validation is not None:
-            more = {"validation": (validation, y, None), "best_parameters": theta + 1}
-        net.train(theta, np.zeros((2, net.size)), inputs, y, None, SETTINGS, {}, **more)
+        net.train(theta, np.zeros((2, net.size)), inputs, y, None, SETTINGS, {})
 
 
 @pytest.mark.parametrize("method", ["predict", "gradient", "train"])
@@ -239,13 +236,6 @@ def test_parts_of_another_length(method):
         call(method, (values, columns, starts[:0]))
 
 
-def test_validation_rows_are_of_the_same_kind():
-    call("train", parts(X), validation=parts(X))
-    for inputs, validation in [(parts(X), DENSE), (DENSE, parts(X))]:
-        with pytest.raises(ValueError, match="must be sparse where"):
-            call("train", inputs, validation)
-
-
 def test_indices_that_were_spoilt_by_hand():
     fitted = MLPClassifier(**SMALL).fit(X, y)
     before = [w.copy() for w in fitted.coefs_]
@@ -264,3 +254,11 @@ def test_more_columns_than_the_core_can_number():
     wide = sparse.csr_array((2, 2**31), dtype=np.float64)
     with pytest.raises(ValueError, match="can have 2147483647 features at most"):
         MLPClassifier(hidden_layer_sizes=1).fit(wide, [0, 1])
+
+
+@pytest.mark.parametrize("method", ["gradient", "train"])
+def test_no_row_of_a_matrix_that_is_long_to_look_at(method):
+    n = 2**21 + 1  # entries, which belong to no row
+    inputs = np.ones(n), np.zeros(n, np.int32), np.zeros(1, np.int64)
+    with pytest.raises(ValueError, match=r"^X: at least one row is needed"):
+        call(method, inputs, y[:0])

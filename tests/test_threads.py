@@ -50,9 +50,8 @@ def fit(n_threads, solver="adam", dtype=np.float32, sparse=False, **more):
         solver=solver, max_iter=2, batch_size=64, n_threads=n_threads, score="accuracy"
     )
     best, shuffle = theta.copy(), np.random.PCG64(1)
-    net.train(
-        theta, moments, X, y, weight, settings, {}, (X, y, None), best, shuffle, **more
-    )
+    split = np.arange(N), np.arange(N), None
+    net.train(theta, moments, X, y, weight, settings, {}, split, best, shuffle, **more)
     out = np.empty((N, WIDTHS[-1]), dtype)
     net.predict(theta, X, out, n_threads=n_threads)
     return b"".join(array.tobytes() for array in (theta, moments, best, out))

@@ -88,13 +88,13 @@ def test_twin_is_scikit_learn(kind, weighted, changes):
         ]
     )
     target = y if kind == "multi-class" else y.reshape(103, -1).astype(float)
-    rows, held_out, best = np.arange(103), None, None
+    split = best = None
     if model.early_stopping:
         stratify = y if kind == "binary" else None
-        rows, held = train_test_split(
-            rows, random_state=ours, test_size=0.1, stratify=stratify
+        parts = train_test_split(
+            np.arange(103), random_state=ours, test_size=0.1, stratify=stratify
         )
-        held_out = X[held], target[held], None if weight is None else weight[held]
+        split = (*parts, weight)
         best = theta.copy()
     settings = twin.settings_of(
         score="accuracy" if classify else "r2",
@@ -114,12 +114,12 @@ def test_twin_is_scikit_learn(kind, weighted, changes):
     result = net.train(
         theta,
         moments,
-        X[rows],
-        target[rows],
-        None if weight is None else weight[rows],
+        X,
+        target,
+        weight,
         settings,
         {},
-        held_out,
+        split,
         best,
         ours._bit_generator,
     )

@@ -18,8 +18,37 @@ from nnfast import _core
 TOLERANCE = 1e-10
 
 
+def _scattered(problem, held_out):
+    """X, y and weights with the rows of both in no order, and the split of them.
+
+    Weights that nobody has any business with are NaN.
+    """
+    n, m = len(problem[0]), len(held_out[0])
+    places = np.random.default_rng(0).permutation(n + m)
+
+    def filled(array, rows, like):
+        result = np.full((n + m, *like.shape[1:]), np.nan if rows.size < n + m else 0)
+        result = result.astype(like.dtype)
+        result[rows] = array
+        return result
+
+    def joined(ours, theirs):
+        return filled(np.concatenate([ours, theirs]), places, ours)
+
+    def alone(weight, rows):
+        return None if weight is None else filled(weight, rows, weight)
+
+    X, y = (joined(a, b) for a, b in zip(problem[:2], held_out[:2], strict=True))
+    training, scored = np.split(places, [n])
+    split = (training, scored, alone(held_out[2], scored))
+    return (X, y, alone(problem[2], training)), split
+
+
 class Fit:
-    """One training: copies of its arrays, and what came out."""
+    """One training: copies of its arrays, and what came out.
+
+    ``held_out`` are the X, y and weights of rows to score.
+    """
 
     def __init__(self, module, net, problem, settings, *, held_out=None, bits=None):
         theta, self.X, self.y, self.weight = problem
@@ -29,7 +58,10 @@ class Fit:
         self.best = np.full_like(theta, 7) if held_out else None
         rows = 2 if settings["solver"] == "adam" else 1
         self.moments = np.zeros((rows, len(theta)), theta.dtype)
-        self.held_out, self.bits = held_out, bits
+        self.rows, self.split = (self.X, self.y, self.weight), None
+        if held_out:
+            self.rows, self.split = _scattered(self.rows, held_out)
+        self.bits = bits
         self.state, self.events = {}, []
 
     def run(self, **changes):
@@ -37,12 +69,10 @@ class Fit:
             self.result = self.net.train(
                 self.theta,
                 self.moments,
-                self.X,
-                self.y,
-                self.weight,
+                *self.rows,
                 self.settings | changes,
                 self.state,
-                self.held_out,
+                self.split,
                 self.best,
                 self.bits,
                 self.events.append,

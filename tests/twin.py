@@ -298,13 +298,15 @@ class Net:
         sample_weight,
         settings,
         state,
-        validation=None,
+        split=None,
         best_parameters=None,
         bit_generator=None,
         on_epoch=None,
         isa=None,
     ):
-        s, n = settings, len(X)
+        s = settings
+        first = np.arange(len(X)) if split is None else split[0]
+        n = len(first)
         state = {
             "learning_rate": s["learning_rate_init"],
             "n_updates": 0,
@@ -317,7 +319,7 @@ class Net:
         loss_curve, scores, stop, first_bad_epoch = [], [], "max_iter", 0
         shuffle = bit_generator and np.random.RandomState(bit_generator).shuffle
         full_batch = s["batch_size"] >= n
-        order = np.arange(n)
+        order = first
 
         try:
             for epoch in range(1, s["max_iter"] + 1):
@@ -346,10 +348,11 @@ class Net:
                 state["n_seen"] += n
                 if not first_bad_epoch and not np.isfinite(parameters).all():
                     first_bad_epoch = epoch
-                if validation is not None:
-                    X_v, y_v, weight_v = validation
-                    p = self._forward(parameters, X_v)[1][-1]
-                    scores.append(score_of(s["score"], p, y_v, weight_v))
+                if split is not None:
+                    _, held_out, weights = split
+                    p = self._forward(parameters, X[held_out])[1][-1]
+                    weight = None if weights is None else weights[held_out]
+                    scores.append(score_of(s["score"], p, y[held_out], weight))
                     if scores[-1] > state["best_score"]:
                         best_parameters[...] = parameters
                 event = self._end_of_epoch(s, state, loss_curve, scores)
@@ -364,7 +367,7 @@ class Net:
                         }
                     )
                 # Scikit-learn goes on for as long as the validation score allows.
-                if first_bad_epoch and validation is None:
+                if first_bad_epoch and split is None:
                     stop = "not_finite"
                     break
                 if event in ("stop", "learning_rate_too_small"):

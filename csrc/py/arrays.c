@@ -201,8 +201,8 @@ nnf_arrays_check_overlap(const struct array *const *arrays, size_t n_arrays)
         for (size_t j = 0; j < i; j++) {
             const struct array *a = arrays[i], *b = arrays[j];
 
-            if (a->name != NULL && b->name != NULL && (a->writable || b->writable) &&
-                overlap(a, b)) {
+            if (a->object != NULL && b->object != NULL &&
+                (a->writable || b->writable) && overlap(a, b)) {
                 PyErr_Format(PyExc_ValueError, "%s and %s must not share memory",
                              b->name, a->name);
                 return -1;
@@ -220,7 +220,7 @@ nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays)
     PyObject *held = PyTuple_New((Py_ssize_t)n_arrays);
 
     for (size_t i = 0; held != NULL && i < n_arrays; i++) {
-        PyObject *reference = arrays[i]->name == NULL
+        PyObject *reference = arrays[i]->object == NULL
                                   ? Py_NewRef(Py_None)
                                   : PyWeakref_NewRef(arrays[i]->object, NULL);
 

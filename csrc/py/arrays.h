@@ -33,8 +33,8 @@ struct array_demand {
 };
 
 struct array {
-    const char *name; /* null: not given */
-    PyObject *object; /* borrowed */
+    const char *name; /* a demand's */
+    PyObject *object; /* borrowed; null: not given */
     void *data;
     size_t shape[2];
     size_t size, n_bytes;

@@ -50,8 +50,8 @@ extern PyType_Spec nnf_prepared_spec;
  * NULL with a MemoryError. *block: what PyMem_RawFree frees. */
 void *nnf_workspace_new(size_t size, void **block);
 
-/* A call into the core: it has a workspace, runs without the GIL, and comes back to
- * let signals through. */
+/* A call into the core: it keeps arrays in their places, has a workspace, runs without
+ * the GIL, and comes back to let signals through. */
 struct detached {
     void *workspace;
     void *block; /* what to free */
@@ -62,13 +62,18 @@ struct detached {
     bool failed; /* an exception is set */
 };
 
-/* Begin by getting a workspace of `size` bytes, holding the arrays, taking the
- * lock (may be NULL) and releasing the GIL; 0, or -1 with an exception. A begin that
- * returned 0 is followed by one end, which says -1 when an exception was set meanwhile.
- */
-int nnf_detached_begin(struct detached *detached, size_t size,
-                       const struct array *const *arrays, size_t n_arrays,
-                       PyObject *lock);
+/* Keep the arrays in their places: before they are looked at, because a signal handler
+ * or another thread may run meanwhile. 0, and then drop or begin comes next, or -1 with
+ * an exception. */
+int nnf_detached_keep(struct detached *detached, const struct array *const *arrays,
+                      size_t n_arrays);
+void nnf_detached_drop(struct detached *detached);
+
+/* Begin by getting a workspace of `size` bytes, taking the lock (may be NULL) and
+ * releasing the GIL; 0, or -1 with an exception, and then the arrays are dropped. A
+ * begin that returned 0 is followed by one end, which says -1 when an exception was set
+ * meanwhile. */
+int nnf_detached_begin(struct detached *detached, size_t size, PyObject *lock);
 int nnf_detached_end(struct detached *detached);
 
 /* Have the GIL for a moment. The lock is given back, so that a signal handler, a

@@ -78,8 +78,16 @@ give_lock_back(struct detached *detached)
     }
 }
 
-static void
-let_go(struct detached *detached)
+int
+nnf_detached_keep(struct detached *detached, const struct array *const *arrays,
+                  size_t n_arrays)
+{
+    *detached = (struct detached){.held = nnf_arrays_hold(arrays, n_arrays)};
+    return detached->held == NULL ? -1 : 0;
+}
+
+void
+nnf_detached_drop(struct detached *detached)
 {
     PyMem_RawFree(detached->block);
     Py_XDECREF(detached->held);
@@ -88,16 +96,12 @@ let_go(struct detached *detached)
 }
 
 int
-nnf_detached_begin(struct detached *detached, size_t size,
-                   const struct array *const *arrays, size_t n_arrays, PyObject *lock)
+nnf_detached_begin(struct detached *detached, size_t size, PyObject *lock)
 {
-    *detached = (struct detached){.held = nnf_arrays_hold(arrays, n_arrays)};
-    if (detached->held != NULL) {
-        detached->workspace = nnf_workspace_new(size, &detached->block);
-    }
+    detached->workspace = nnf_workspace_new(size, &detached->block);
     if (detached->workspace == NULL || find_lock(detached, lock) < 0 ||
         take_lock(detached) < 0) {
-        let_go(detached);
+        nnf_detached_drop(detached);
         return -1;
     }
     detached->thread = PyEval_SaveThread();
@@ -109,7 +113,7 @@ nnf_detached_end(struct detached *detached)
 {
     PyEval_RestoreThread(detached->thread);
     give_lock_back(detached);
-    let_go(detached);
+    nnf_detached_drop(detached);
     return detached->failed ? -1 : 0;
 }
 

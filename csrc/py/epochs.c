@@ -66,7 +66,7 @@ static int
 call_on_epoch(PyObject *on_epoch, const struct nnf_training *training,
               enum nnf_event event)
 {
-    bool scored = training->validation != NULL;
+    bool scored = training->split != NULL;
     PyObject *score =
         scored ? PyFloat_FromDouble(training->validation_score) : Py_NewRef(Py_None);
     PyObject *epoch = NULL, *result = NULL;
@@ -93,7 +93,7 @@ nnf_epoch_ended(void *context, const struct nnf_training *training,
     struct epochs *epochs = context;
 
     if (curve_add(&epochs->losses, training->loss) < 0 ||
-        (training->validation != NULL &&
+        (training->split != NULL &&
          curve_add(&epochs->scores, training->validation_score) < 0)) {
         epochs->out_of_memory = true;
         return 1;

@@ -197,10 +197,15 @@ static int
 is_finite(const struct nnf_kernels *kernels, const struct array *array)
 {
     size_t each = array->n_bytes / array->size, n;
+    PyObject *held;
     bool finite = true;
 
     if (array->size <= LOOK_AT_ONCE) {
         return nnf_all_finite(kernels, array->size, array->data);
+    }
+    held = nnf_arrays_hold(&array, 1);
+    if (held == NULL) {
+        return -1;
     }
     for (size_t first = 0; first < array->size && finite; first += n) {
         n = array->size - first < LOOK_AT_ONCE ? array->size - first : LOOK_AT_ONCE;
@@ -208,9 +213,11 @@ is_finite(const struct nnf_kernels *kernels, const struct array *array)
             nnf_all_finite(kernels, n, (const char *)array->data + first * each);
         Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
         {
+            Py_DECREF(held);
             return -1;
         }
     }
+    Py_DECREF(held);
     return finite;
 }
 

@@ -201,7 +201,7 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
     const struct nnf_net *net = &self->net;
     PyObject *parameters_object, *X_object, *out_object;
     PyObject *threads_object = NULL, *isa = Py_None;
-    size_t n_threads;
+    size_t n_threads, size;
     bool both;
     void *outputs;
     struct array parameters, out;
@@ -220,7 +220,7 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
         get_parameters(self, parameters_object, false, &parameters) < 0) {
         return NULL;
     }
-    if (nnf_rows_get_inputs(net, X_object, parameters.real, ROWS_TRAINING, &rows) < 0) {
+    if (nnf_rows_get_inputs(net, X_object, parameters.real, &rows) < 0) {
         return NULL;
     }
     demand.element = nnf_element_of(parameters.real);
@@ -236,12 +236,15 @@ net_predict(PyObject *object, PyObject *args, PyObject *kwargs)
         (kernels = nnf_net_kernels(self, isa, parameters.real)) == NULL) {
         return NULL;
     }
-    if (rows.data.n_rows == 0) {
-        Py_RETURN_NONE;
+    if (nnf_detached_keep(&detached, arrays, 5) < 0) {
+        return NULL;
     }
-    if (nnf_detached_begin(&detached,
-                           nnf_predict_workspace(net, kernels, &rows.data, n_threads),
-                           arrays, 5, NULL) < 0) {
+    if (nnf_rows_check_inputs(net, &rows) < 0 || rows.data.n_rows == 0) {
+        nnf_detached_drop(&detached);
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    }
+    size = nnf_predict_workspace(net, kernels, &rows.data, n_threads);
+    if (nnf_detached_begin(&detached, size, NULL) < 0) {
         return NULL;
     }
     outputs = (char *)out.data + (both ? out.n_bytes / 2 : 0);
@@ -263,7 +266,7 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
     PyObject *parameters_object, *X, *y, *sample_weight, *gradient_object;
     PyObject *alpha_object, *threads_object = NULL, *isa = Py_None;
     double alpha, objective = 0;
-    size_t n_threads;
+    size_t n_threads, size;
     struct array parameters, gradient;
     struct rows rows;
     const struct array *arrays[] = {&parameters,        &gradient,        &rows.X,
@@ -285,16 +288,20 @@ net_gradient(PyObject *object, PyObject *args, PyObject *kwargs)
     }
     demand.element = nnf_element_of(parameters.real);
     if (nnf_array_get(gradient_object, &demand, &gradient) < 0 ||
-        nnf_rows_get(&self->net, X, y, sample_weight, parameters.real, ROWS_TRAINING,
-                     &rows) < 0 ||
+        nnf_rows_get(&self->net, X, y, sample_weight, parameters.real, &rows) < 0 ||
         nnf_arrays_check_overlap(arrays, 7) < 0 ||
         (kernels = nnf_net_kernels(self, isa, parameters.real)) == NULL) {
         return NULL;
     }
-    if (nnf_detached_begin(
-            &detached,
-            nnf_gradient_workspace(&self->net, kernels, &rows.data, n_threads), arrays,
-            7, NULL) < 0) {
+    if (nnf_detached_keep(&detached, arrays, 7) < 0) {
+        return NULL;
+    }
+    if (nnf_rows_check(&self->net, &rows) < 0) {
+        nnf_detached_drop(&detached);
+        return NULL;
+    }
+    size = nnf_gradient_workspace(&self->net, kernels, &rows.data, n_threads);
+    if (nnf_detached_begin(&detached, size, NULL) < 0) {
         return NULL;
     }
     nnf_gradient(&self->net, kernels, parameters.data, &rows.data, alpha, gradient.data,

@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rows.h"
 
-static const struct {
-    const char *X, *values, *columns, *row_starts, *y, *sample_weight;
-} names[] = {
-    [ROWS_TRAINING] = {"X", "X[0], the values,", "X[1], the columns,",
-                       "X[2], the row starts,", "y", "sample_weight"},
-    [ROWS_VALIDATION] = {"validation X", "validation X[0], the values,",
-                         "validation X[1], the columns,",
-                         "validation X[2], the row starts,", "validation y",
-                         "validation sample_weight"},
-};
-
 static int
-get_dense(const struct nnf_net *net, PyObject *X, enum nnf_real real,
-          enum rows_role role, struct rows *rows)
+get_dense(const struct nnf_net *net, PyObject *X, enum nnf_real real, struct rows *rows)
 {
     const struct array_demand demand = {
-        names[role].X, nnf_element_of(real), 2, {ANY_LENGTH, net->widths[0]}, false};
+        "X", nnf_element_of(real), 2, {ANY_LENGTH, net->widths[0]}, false};
 
     if (nnf_array_get(X, &demand, &rows->X) < 0) {
         return -1;
@@ -27,16 +15,15 @@ get_dense(const struct nnf_net *net, PyObject *X, enum nnf_real real,
 }
 
 static int
-get_sparse(PyObject *X, enum nnf_real real, enum rows_role role, struct rows *rows)
+get_sparse(PyObject *X, enum nnf_real real, struct rows *rows)
 {
     struct array_demand demand = {
-        names[role].values, nnf_element_of(real), 1, {ANY_LENGTH, 1}, false};
+        "X[0], the values,", nnf_element_of(real), 1, {ANY_LENGTH, 1}, false};
     PyObject *values, *columns, *row_starts;
 
     if (PyTuple_GET_SIZE(X) != 3) {
         PyErr_Format(PyExc_TypeError,
-                     "%s must be an array or a tuple (values, columns, row_starts)",
-                     names[role].X);
+                     "X must be an array or a tuple (values, columns, row_starts)");
         return -1;
     }
     values = PyTuple_GET_ITEM(X, 0);
@@ -45,13 +32,13 @@ get_sparse(PyObject *X, enum nnf_real real, enum rows_role role, struct rows *ro
     if (nnf_array_get(values, &demand, &rows->X) < 0) {
         return -1;
     }
-    demand.name = names[role].columns;
+    demand.name = "X[1], the columns,";
     demand.element = ELEMENT_INT32;
     demand.shape[0] = rows->X.shape[0];
     if (nnf_array_get(columns, &demand, &rows->columns) < 0) {
         return -1;
     }
-    demand.name = names[role].row_starts;
+    demand.name = "X[2], the row starts,";
     demand.element = ELEMENT_INT64;
     demand.shape[0] = ANY_LENGTH;
     if (nnf_array_get(row_starts, &demand, &rows->row_starts) < 0) {
@@ -66,6 +53,70 @@ get_sparse(PyObject *X, enum nnf_real real, enum rows_role role, struct rows *ro
     rows->data.n_stored = rows->X.shape[0];
     rows->data.columns = rows->columns.data;
     rows->data.row_starts = rows->row_starts.data;
+    return 0;
+}
+
+int
+nnf_rows_get_inputs(const struct nnf_net *net, PyObject *X, enum nnf_real real,
+                    struct rows *rows)
+{
+    *rows = (struct rows){0};
+    if ((PyTuple_Check(X) ? get_sparse(X, real, rows) : get_dense(net, X, real, rows)) <
+        0) {
+        return -1;
+    }
+    rows->data.inputs = rows->X.data;
+    return 0;
+}
+
+static int
+get_targets(const struct nnf_net *net, PyObject *y, enum nnf_real real,
+            struct rows *rows)
+{
+    struct array_demand demand = {"y",
+                                  nnf_element_of(real),
+                                  2,
+                                  {rows->data.n_rows, net->widths[net->n_layers]},
+                                  false};
+    bool softmax = net->activations[net->n_layers - 1] == NNF_SOFTMAX;
+
+    if (softmax && nnf_array_has_ndim(y, 1)) {
+        demand.element = ELEMENT_INT64;
+        demand.ndim = 1;
+    }
+    if (nnf_array_get(y, &demand, &rows->y) < 0) {
+        return -1;
+    }
+    if (demand.ndim == 1) {
+        rows->data.labels = rows->y.data;
+    }
+    else {
+        rows->data.targets = rows->y.data;
+    }
+    return 0;
+}
+
+int
+nnf_weights_get(PyObject *weights, const char *name, enum nnf_real real,
+                const struct rows *rows, struct array *array)
+{
+    const struct array_demand demand = {
+        name, nnf_element_of(real), 1, {rows->data.n_rows, 1}, false};
+
+    return weights == Py_None ? 0 : nnf_array_get(weights, &demand, array);
+}
+
+int
+nnf_rows_get(const struct nnf_net *net, PyObject *X, PyObject *y,
+             PyObject *sample_weight, enum nnf_real real, struct rows *rows)
+{
+    if (nnf_rows_get_inputs(net, X, real, rows) < 0 ||
+        get_targets(net, y, real, rows) < 0 ||
+        nnf_weights_get(sample_weight, "sample_weight", real, rows,
+                        &rows->sample_weight) < 0) {
+        return -1;
+    }
+    rows->data.weights = rows->sample_weight.data;
     return 0;
 }
 
@@ -101,7 +152,8 @@ static int
 check_all(data_check *check, const struct nnf_net *net, const struct nnf_data *data,
           const char **flaw)
 {
-    if (data->n_rows <= LOOK_AT_ONCE && data->n_stored <= LOOK_AT_ONCE) {
+    if (data->n_rows == 0 ||
+        (data->n_rows <= LOOK_AT_ONCE && data->n_stored <= LOOK_AT_ONCE)) {
         *flaw = check(net, data);
         return 0;
     }
@@ -120,94 +172,68 @@ check_all(data_check *check, const struct nnf_net *net, const struct nnf_data *d
     return 0;
 }
 
+/* -1 with a ValueError where there is a flaw, else 0. */
+static int
+refuse(const char *name, const char *flaw)
+{
+    if (flaw == NULL) {
+        return 0;
+    }
+    PyErr_Format(PyExc_ValueError, "%s: %s", name, flaw);
+    return -1;
+}
+
 int
-nnf_rows_get_inputs(const struct nnf_net *net, PyObject *X, enum nnf_real real,
-                    enum rows_role role, struct rows *rows)
+nnf_rows_check_inputs(const struct nnf_net *net, const struct rows *rows)
 {
     const char *flaw;
 
-    *rows = (struct rows){0};
-    if ((PyTuple_Check(X) ? get_sparse(X, real, role, rows)
-                          : get_dense(net, X, real, role, rows)) < 0) {
-        return -1;
-    }
-    rows->data.inputs = rows->X.data;
     if (check_all(nnf_inputs_check, net, &rows->data, &flaw) < 0) {
         return -1;
     }
-    if (flaw != NULL) {
-        PyErr_Format(PyExc_ValueError, "%s: %s", names[role].X, flaw);
-        return -1;
-    }
-    return 0;
+    return refuse("X", flaw);
 }
 
-static int
-get_targets(const struct nnf_net *net, PyObject *y, enum nnf_real real,
-            enum rows_role role, struct rows *rows)
+int
+nnf_rows_check(const struct nnf_net *net, const struct rows *rows)
 {
-    struct array_demand demand = {names[role].y,
-                                  nnf_element_of(real),
-                                  2,
-                                  {rows->data.n_rows, net->widths[net->n_layers]},
-                                  false};
-    bool softmax = net->activations[net->n_layers - 1] == NNF_SOFTMAX;
+    const char *flaw;
 
-    if (softmax && nnf_array_has_ndim(y, 1)) {
-        demand.element = ELEMENT_INT64;
-        demand.ndim = 1;
-    }
-    if (nnf_array_get(y, &demand, &rows->y) < 0) {
+    if (nnf_rows_check_inputs(net, rows) < 0 ||
+        check_all(nnf_data_check, net, &rows->data, &flaw) < 0) {
         return -1;
     }
-    if (demand.ndim == 1) {
-        rows->data.labels = rows->y.data;
-    }
-    else {
-        rows->data.targets = rows->y.data;
-    }
-    return 0;
+    return refuse(rows->data.n_rows == 0 ? "X" : "y", flaw);
 }
 
+/* The same for numbers of rows. */
 static int
-get_weights(PyObject *sample_weight, enum nnf_real real, enum rows_role role,
-            struct rows *rows)
+check_numbers(const struct nnf_data *data, size_t size, const int64_t *numbers,
+              const char **flaw)
 {
-    const struct array_demand demand = {names[role].sample_weight,
-                                        nnf_element_of(real),
-                                        1,
-                                        {rows->data.n_rows, 1},
-                                        false};
-
-    if (sample_weight == Py_None) {
+    if (size <= LOOK_AT_ONCE) {
+        *flaw = nnf_row_numbers_check(data, size, numbers);
         return 0;
     }
-    if (nnf_array_get(sample_weight, &demand, &rows->sample_weight) < 0) {
-        return -1;
+    *flaw = NULL;
+    for (size_t first = 0, n; first < size && *flaw == NULL; first += n) {
+        n = size - first < LOOK_AT_ONCE ? size - first : LOOK_AT_ONCE;
+        Py_BEGIN_ALLOW_THREADS *flaw = nnf_row_numbers_check(data, n, numbers + first);
+        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
+        {
+            return -1;
+        }
     }
-    rows->data.weights = rows->sample_weight.data;
     return 0;
 }
 
 int
-nnf_rows_get(const struct nnf_net *net, PyObject *X, PyObject *y,
-             PyObject *sample_weight, enum nnf_real real, enum rows_role role,
-             struct rows *rows)
+nnf_rows_check_numbers(const struct rows *rows, const struct array *numbers)
 {
     const char *flaw;
 
-    if (nnf_rows_get_inputs(net, X, real, role, rows) < 0 ||
-        get_targets(net, y, real, role, rows) < 0 ||
-        get_weights(sample_weight, real, role, rows) < 0) {
+    if (check_numbers(&rows->data, numbers->size, numbers->data, &flaw) < 0) {
         return -1;
     }
-    if (check_all(nnf_data_check, net, &rows->data, &flaw) < 0) {
-        return -1;
-    }
-    if (flaw != NULL) {
-        PyErr_Format(PyExc_ValueError, "%s: %s",
-                     rows->data.n_rows == 0 ? names[role].X : names[role].y, flaw);
-        return -1;
-    }
-    return 0;
+    return refuse(numbers->name, flaw);
 }

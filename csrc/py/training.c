@@ -51,7 +51,7 @@ generator_get(PyObject *bit_generator, struct generator *generator)
 struct arguments {
     NetObject *self;
     PyObject *parameters, *moments, *X, *y, *sample_weight, *settings, *state;
-    PyObject *validation, *best_parameters, *bit_generator, *on_epoch, *isa;
+    PyObject *split, *best_parameters, *bit_generator, *on_epoch, *isa;
 };
 
 static int
@@ -64,53 +64,66 @@ parse(PyObject *args, PyObject *kwargs, struct arguments *a)
                                "sample_weight",
                                "settings",
                                "state",
-                               "validation",
+                               "split",
                                "best_parameters",
                                "bit_generator",
                                "on_epoch",
                                "isa",
                                NULL};
 
-    a->validation = a->best_parameters = a->bit_generator = Py_None;
+    a->split = a->best_parameters = a->bit_generator = Py_None;
     a->on_epoch = a->isa = Py_None;
     return PyArg_ParseTupleAndKeywords(
                args, kwargs, "OOOOOO!O!|OOOOO:train", keywords, &a->parameters,
                &a->moments, &a->X, &a->y, &a->sample_weight, &PyDict_Type, &a->settings,
-               &PyDict_Type, &a->state, &a->validation, &a->best_parameters,
+               &PyDict_Type, &a->state, &a->split, &a->best_parameters,
                &a->bit_generator, &a->on_epoch, &a->isa)
                ? 0
                : -1;
 }
 
-#define N_ARRAYS 13
+#define N_ARRAYS 11
 
 struct buffers {
     struct array parameters, moments, best_parameters;
-    struct rows rows, validation;
+    struct rows rows;
+    struct array training, held_out, score_weight;
+    struct nnf_split split;            /* made of these */
     const struct array *all[N_ARRAYS]; /* of the above, given or not */
 };
 
-/* The validation rows and the place for the best parameters. */
+/* The rows to learn from and to score, and the place for the best parameters. */
 static int
-get_validation(const struct arguments *a, size_t size, struct buffers *b)
+get_split(const struct arguments *a, size_t size, struct buffers *b)
 {
+    const enum nnf_real real = b->parameters.real;
     const struct array_demand demand = {
-        "best_parameters", nnf_element_of(b->parameters.real), 1, {size, 1}, true};
-    PyObject *X, *y, *sample_weight;
+        "best_parameters", nnf_element_of(real), 1, {size, 1}, true};
+    const struct array_demand training = {
+        "split[0], training rows,", ELEMENT_INT64, 1, {ANY_LENGTH, 1}, false};
+    const struct array_demand held_out = {
+        "split[1], held-out rows,", ELEMENT_INT64, 1, {ANY_LENGTH, 1}, false};
 
-    if (!PyTuple_Check(a->validation) || PyTuple_GET_SIZE(a->validation) != 3) {
-        PyErr_SetString(PyExc_TypeError,
-                        "validation must be None or a tuple (X, y, sample_weight)");
+    if (!PyTuple_Check(a->split) || PyTuple_GET_SIZE(a->split) != 3) {
+        PyErr_SetString(PyExc_TypeError, "split must be None or a tuple (training "
+                                         "rows, held-out rows, sample_weight)");
         return -1;
     }
-    X = PyTuple_GET_ITEM(a->validation, 0);
-    y = PyTuple_GET_ITEM(a->validation, 1);
-    sample_weight = PyTuple_GET_ITEM(a->validation, 2);
-    if (nnf_array_get(a->best_parameters, &demand, &b->best_parameters) < 0) {
+    if (nnf_array_get(a->best_parameters, &demand, &b->best_parameters) < 0 ||
+        nnf_array_get(PyTuple_GET_ITEM(a->split, 0), &training, &b->training) < 0 ||
+        nnf_array_get(PyTuple_GET_ITEM(a->split, 1), &held_out, &b->held_out) < 0 ||
+        nnf_weights_get(PyTuple_GET_ITEM(a->split, 2), "split[2], sample_weight,", real,
+                        &b->rows, &b->score_weight) < 0) {
         return -1;
     }
-    return nnf_rows_get(&a->self->net, X, y, sample_weight, b->parameters.real,
-                        ROWS_VALIDATION, &b->validation);
+    b->split = (struct nnf_split){
+        .n_training = b->training.size,
+        .n_held_out = b->held_out.size,
+        .training = b->training.data,
+        .held_out = b->held_out.data,
+        .weights = b->score_weight.data,
+    };
+    return 0;
 }
 
 static int
@@ -118,19 +131,12 @@ get_buffers(const struct arguments *a, enum nnf_solver solver, struct buffers *b
 {
     size_t size = nnf_net_size(&a->self->net);
     struct array_demand demand = {"parameters", ELEMENT_ANY_REAL, 1, {size, 1}, true};
-    const struct array *all[N_ARRAYS] = {&b->parameters,
-                                         &b->moments,
-                                         &b->best_parameters,
-                                         &b->rows.X,
-                                         &b->rows.columns,
-                                         &b->rows.row_starts,
-                                         &b->rows.y,
-                                         &b->rows.sample_weight,
-                                         &b->validation.X,
-                                         &b->validation.columns,
-                                         &b->validation.row_starts,
-                                         &b->validation.y,
-                                         &b->validation.sample_weight};
+    const struct array *all[N_ARRAYS] = {&b->parameters,      &b->moments,
+                                         &b->best_parameters, &b->rows.X,
+                                         &b->rows.columns,    &b->rows.row_starts,
+                                         &b->rows.y,          &b->rows.sample_weight,
+                                         &b->training,        &b->held_out,
+                                         &b->score_weight};
 
     memcpy(b->all, all, sizeof all);
     if (nnf_array_get(a->parameters, &demand, &b->parameters) < 0) {
@@ -143,10 +149,10 @@ get_buffers(const struct arguments *a, enum nnf_solver solver, struct buffers *b
                                    true};
     if (nnf_array_get(a->moments, &demand, &b->moments) < 0 ||
         nnf_rows_get(&a->self->net, a->X, a->y, a->sample_weight, b->parameters.real,
-                     ROWS_TRAINING, &b->rows) < 0) {
+                     &b->rows) < 0) {
         return -1;
     }
-    if (a->validation != Py_None && get_validation(a, size, b) < 0) {
+    if (a->split != Py_None && get_split(a, size, b) < 0) {
         return -1;
     }
     return nnf_arrays_check_overlap(b->all, N_ARRAYS);
@@ -279,21 +285,22 @@ connect(struct call *call)
     return 0;
 }
 
-/* The arrays, and whether all goes together. */
+/* What the arrays hold, and whether all goes together. */
 static int
-read_arrays(struct call *call)
+check_arrays(const struct call *call)
 {
-    const struct arguments *a = &call->arguments;
-    struct nnf_training *training = &call->training;
+    const struct buffers *b = &call->buffers;
+    const struct nnf_net *net = &call->arguments.self->net;
+    const struct nnf_training *training = &call->training;
     const char *flaw;
 
-    if (get_buffers(a, training->solver, &call->buffers) < 0) {
+    if (nnf_rows_check(net, &b->rows) < 0 ||
+        (training->split != NULL &&
+         (nnf_rows_check_numbers(&b->rows, &b->training) < 0 ||
+          nnf_rows_check_numbers(&b->rows, &b->held_out) < 0))) {
         return -1;
     }
-    if (a->validation != Py_None) {
-        training->validation = &call->buffers.validation.data;
-    }
-    flaw = nnf_training_check(&a->self->net, &call->buffers.rows.data, training);
+    flaw = nnf_training_check(net, &b->rows.data, training);
     if (flaw != NULL) {
         PyErr_SetString(PyExc_ValueError, flaw);
         return -1;
@@ -301,28 +308,43 @@ read_arrays(struct call *call)
     return 0;
 }
 
+/* The arrays are in their places. */
 static PyObject *
 run(struct call *call)
 {
     const struct nnf_net *net = &call->arguments.self->net;
     struct buffers *b = &call->buffers;
+    struct detached *detached = &call->epochs.detached;
     const struct nnf_kernels *kernels =
         nnf_net_kernels(call->arguments.self, call->arguments.isa, b->parameters.real);
     size_t size;
 
-    if (kernels == NULL) {
+    if (kernels == NULL || check_arrays(call) < 0) {
+        nnf_detached_drop(detached);
         return NULL;
     }
     size = nnf_train_workspace(net, kernels, &call->training, &b->rows.data);
-    if (nnf_detached_begin(&call->epochs.detached, size, b->all, N_ARRAYS,
-                           call->generator.lock) < 0) {
+    if (nnf_detached_begin(detached, size, call->generator.lock) < 0) {
         return NULL;
     }
     nnf_train(net, kernels, &call->training, &b->rows.data, b->parameters.data,
-              b->moments.data, b->best_parameters.data,
-              call->epochs.detached.workspace);
-    nnf_detached_end(&call->epochs.detached);
+              b->moments.data, b->best_parameters.data, detached->workspace);
+    nnf_detached_end(detached);
     return settle(&call->epochs) < 0 ? NULL : report(&call->epochs, &call->training);
+}
+
+static int
+get_arrays(struct call *call)
+{
+    struct nnf_training *training = &call->training;
+
+    if (get_buffers(&call->arguments, training->solver, &call->buffers) < 0) {
+        return -1;
+    }
+    if (call->arguments.split != Py_None) {
+        training->split = &call->buffers.split;
+    }
+    return nnf_detached_keep(&call->epochs.detached, call->buffers.all, N_ARRAYS);
 }
 
 PyObject *
@@ -334,7 +356,7 @@ nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs)
     PyObject *result = NULL;
 
     if (parse(args, kwargs, &call.arguments) == 0 && read_numbers(&call) == 0 &&
-        connect(&call) == 0 && read_arrays(&call) == 0) {
+        connect(&call) == 0 && get_arrays(&call) == 0) {
         result = run(&call);
     }
     call_end(&call);

@@ -150,7 +150,11 @@ check_copies(size_t n_rows, bool copies)
 static void
 check_score(void)
 {
-    struct nnf_scoring scoring = {.score = NNF_R2};
+    static int64_t backwards[ROWS];
+    struct nnf_scoring scoring = {
+        .score = NNF_R2,
+        .held_out = {.n_rows = ROWS, .numbers = backwards},
+    };
     struct arena arena = {0};
     struct bench b;
     double expected;
@@ -164,9 +168,13 @@ check_score(void)
     for (size_t i = 0; i < ROWS * OUTPUTS; i++) {
         targets[i] = (double)(i % 2 + i % 4);
     }
+    for (size_t i = 0; i < ROWS; i++) {
+        backwards[i] = (int64_t)(ROWS - 1 - i);
+    }
     scoring.data = &b.data;
     check(nnf_scoring_begin(&scoring, &b.plan, &b.crew), "it goes to the end");
-    expected = nnf_crew_time(&b.crew, 4.0 * 2 * ROWS * OUTPUTS);
+    /* And to write down which rows they are, at 0.5 ns. */
+    expected = nnf_crew_time(&b.crew, 4.0 * 2 * ROWS * OUTPUTS + 0.5 * ROWS);
     check(b.crew.work > 0.99 * expected && b.crew.work < 1.01 * expected,
           "what it takes is counted");
     /* 0 and 2 by turns, and 2 and 4. */

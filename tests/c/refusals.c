@@ -195,6 +195,21 @@ data_are_checked(void)
           "but not one behind the end");
 }
 
+static void
+row_numbers_are_checked(void)
+{
+    static const int64_t low[] = {3, -1}, high[] = {3, 4}, good[] = {3, 0, 3};
+    const struct nnf_data data = {.n_rows = 4};
+    const char *flaw = "every number must be that of a row";
+
+    check(says(nnf_row_numbers_check(&data, 3, good), NULL), "numbers of rows");
+    check(says(nnf_row_numbers_check(&data, 2, low), flaw), "a row below zero");
+    check(says(nnf_row_numbers_check(&data, 2, high), flaw), "a row beyond the last");
+    check(says(nnf_row_numbers_check(&data, 1, high), NULL), "which is not looked at");
+    check(says(nnf_row_numbers_check(&data, 0, good), "at least one row is needed"),
+          "no row");
+}
+
 /* A setting that is a real number: its place, what it may be, what it may not. */
 static const struct {
     size_t offset;
@@ -222,12 +237,11 @@ static void
 settings_are_checked(void)
 {
     static const double zeros[12];
-    static const int64_t labels[2], starts[3];
+    static const int64_t labels[2];
     const struct nnf_data data = {.n_rows = 2, .inputs = zeros, .labels = labels};
-    const struct nnf_data sparse = {
-        .n_rows = 2, .inputs = zeros, .labels = labels, .row_starts = starts};
     const struct nnf_data targets = {.n_rows = 2, .inputs = zeros, .targets = zeros};
-    const struct nnf_data none = {.inputs = zeros, .labels = labels};
+    const struct nnf_split split = {
+        .n_training = 2, .n_held_out = 2, .training = labels, .held_out = labels};
     const struct nnf_training sound = {
         .learning_rate_init = 1,
         .epsilon = 1,
@@ -267,18 +281,17 @@ settings_are_checked(void)
     SAYS("the score is unknown");
     t.score = BELOW(nnf_score);
     SAYS("the score is unknown");
-    t.validation = &data;
-    SAYS(NULL);
-    t.validation = &none;
-    SAYS("at least one row is needed");
-    t.validation = &sparse;
-    SAYS("validation rows must be sparse where the training rows are");
-    t.validation = &targets;
     t.score = NNF_R2;
     SAYS(NULL);
-    t.validation = &data;
+    t.split = &split;
+    SAYS(NULL);
+    t.split = &split;
     t.score = NNF_R2;
     SAYS("score 'r2' needs targets, not labels");
+    t.split = &split;
+    t.score = NNF_R2;
+    check(says(nnf_training_check(&classes, &targets, &t), NULL), "targets for r2");
+    t = sound;
     t.batch_size = 0;
     SAYS("batch_size must be at least 1");
     t.max_epochs = 0;
@@ -363,6 +376,7 @@ main(void)
     networks_are_checked();
     layers_are_added_up();
     data_are_checked();
+    row_numbers_are_checked();
     settings_are_checked();
     training_begins_afresh();
     names_are_found();

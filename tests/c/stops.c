@@ -32,7 +32,7 @@ enum {
 struct call {
     const char *name;
     size_t n_rows, batch_size;
-    bool sparse, labels, weights, validation, one_class, shuffle, dropout;
+    bool sparse, labels, weights, split, one_class, shuffle, dropout;
     enum nnf_solver solver;
     enum nnf_activation hidden;
     size_t n_threads;
@@ -42,20 +42,20 @@ static const struct call calls[] = {
     {"a row", 1, 1, .labels = true, .hidden = NNF_TANH},
     {"one batch", 20, 20, .labels = true, .solver = NNF_ADAM, .hidden = NNF_TANH},
     {"batches", 20, 7, .shuffle = true, .solver = NNF_SGD, .hidden = NNF_RELU},
-    {"scored", 50, 20, .validation = true, .labels = true, .shuffle = true,
+    {"scored", 50, 20, .split = true, .labels = true, .shuffle = true,
      .solver = NNF_ADAM, .hidden = NNF_GELU},
-    {"scored by r2", 30, 20, .validation = true, .weights = true, .hidden = NNF_ELU},
-    {"several tiles", TILES, TILES, .weights = true, .solver = NNF_ADAM,
-     .validation = true, .hidden = NNF_TANH},
+    {"scored by r2", 30, 20, .split = true, .weights = true, .hidden = NNF_ELU},
+    {"several tiles", TILES, TILES, .weights = true, .solver = NNF_ADAM, .split = true,
+     .hidden = NNF_TANH},
     {"dropout", 20, 6, .dropout = true, .shuffle = true, .hidden = NNF_SILU},
     {"sparse", 20, 7, .sparse = true, .shuffle = true, .hidden = NNF_RELU},
     {"sparse tiles", TILES, TILES, .sparse = true, .dropout = true, .solver = NNF_ADAM,
-     .validation = true, .labels = true, .hidden = NNF_MISH},
+     .split = true, .labels = true, .hidden = NNF_MISH},
     {"many batches", TILES, 300, .shuffle = true, .hidden = NNF_SOFTSIGN,
      .n_threads = 3},
-    {"shared tiles", TILES, TILES, .labels = true, .validation = true,
-     .hidden = NNF_GELU, .n_threads = 3},
-    {"one class", 20, 20, .labels = true, .validation = true, .one_class = true,
+    {"shared tiles", TILES, TILES, .labels = true, .split = true, .hidden = NNF_GELU,
+     .n_threads = 3},
+    {"one class", 20, 20, .labels = true, .split = true, .one_class = true,
      .hidden = NNF_TANH},
     {"a tile for each thread", MOST_ROWS, MOST_ROWS, .hidden = NNF_TANH,
      .n_threads = 3},
@@ -64,7 +64,7 @@ static const struct call calls[] = {
 /* Numbers for all calls; sparse rows have an entry in every second place. */
 static double inputs[MOST_ROWS * INPUTS], targets[MOST_ROWS * OUTPUTS];
 static double ones[MOST_ROWS];
-static int64_t labels[MOST_ROWS], starts[MOST_ROWS + 1];
+static int64_t labels[MOST_ROWS], starts[MOST_ROWS + 1], numbers[MOST_ROWS];
 static int32_t columns[MOST_ROWS * INPUTS];
 
 static double
@@ -88,6 +88,7 @@ draw_numbers(void)
         }
         ones[i] = i % 5 != 0;
         labels[i] = uniform() > 0;
+        numbers[i] = (int64_t)i;
         starts[i + 1] = starts[i] + (int64_t)(i % INPUTS);
         for (int64_t k = starts[i]; k < starts[i + 1]; k++) {
             columns[k] = (int32_t)(k - starts[i]);
@@ -96,9 +97,9 @@ draw_numbers(void)
 }
 
 static struct nnf_data
-data_of(const struct call *call, size_t n_rows)
+data_of(const struct call *call)
 {
-    struct nnf_data data = {.n_rows = n_rows, .inputs = inputs};
+    struct nnf_data data = {.n_rows = call->n_rows, .inputs = inputs};
 
     if (call->sparse) {
         data.row_starts = starts;
@@ -150,8 +151,14 @@ train(const struct call *call, const struct nnf_net *net,
     const double rates[] = {0.25};
     uint64_t state = 7;
     const struct nnf_bits bits = {.next_uint32 = next_uint32, .state = &state};
-    const struct nnf_data data = data_of(call, call->n_rows);
-    const struct nnf_data held_out = data_of(call, call->n_rows / 2);
+    const struct nnf_data data = data_of(call);
+    const struct nnf_split split = {
+        .n_training = call->n_rows,
+        .n_held_out = call->n_rows / 2,
+        .training = numbers,
+        .held_out = numbers,
+        .weights = data.weights,
+    };
     double theta[MOST], moments[2 * MOST] = {0}, best[MOST];
     struct asked asked = {.wanted = wanted, .theta = theta, .size = nnf_net_size(net)};
     struct nnf_training training = {
@@ -168,7 +175,7 @@ train(const struct call *call, const struct nnf_net *net,
         .n_iter_no_change = 10,
         .dropout = call->dropout ? rates : NULL,
         .shuffle = call->shuffle ? &bits : NULL,
-        .validation = call->validation ? &held_out : NULL,
+        .split = call->split ? &split : NULL,
         .score = call->one_class ? NNF_ALWAYS_RIGHT
                  : call->labels  ? NNF_ACCURACY
                                  : NNF_R2,
@@ -209,7 +216,7 @@ evaluate(const struct call *call, const struct nnf_net *net,
          const struct nnf_kernels *kernels, size_t wanted, bool gradient)
 {
     static double outputs[MOST_ROWS * OUTPUTS];
-    const struct nnf_data data = data_of(call, call->n_rows);
+    const struct nnf_data data = data_of(call);
     const size_t n_threads = call->n_threads + (call->n_threads == 0);
     struct asked asked = {.wanted = wanted};
     const struct nnf_poll poll = {ask, &asked};

@@ -283,6 +283,14 @@ trained(const struct sample *s, const struct nnf_kernels *kernels, enum nnf_real
     const size_t n = nnf_net_size(&s->net);
     const struct nnf_data data = data_of(s, real, s->sparse);
     uint64_t seed = s->seed;
+    int64_t *backwards = array(s->n_rows, sizeof *backwards);
+    const struct nnf_split split = {
+        .n_training = s->n_rows,
+        .n_held_out = s->n_rows,
+        .training = backwards,
+        .held_out = backwards,
+        .weights = data.weights,
+    };
     struct nnf_training training = {
         .solver = (enum nnf_solver)below(&seed, NNF_SOLVERS),
         .schedule = (enum nnf_schedule)below(&seed, NNF_SCHEDULES),
@@ -297,12 +305,15 @@ trained(const struct sample *s, const struct nnf_kernels *kernels, enum nnf_real
         .max_epochs = 2,
         .n_iter_no_change = 10,
         .dropout = s->net.n_layers > 1 && below(&seed, 2) == 0 ? rates : NULL,
-        .validation = below(&seed, 2) == 0 ? &data : NULL,
+        .split = below(&seed, 2) == 0 ? &split : NULL,
         .score = s->labels != NULL ? NNF_ACCURACY : NNF_R2,
         .n_threads = n_threads,
     };
     void *theta = numbers(real, n, 4, -0.5f, 0.5f);
 
+    for (size_t i = 0; i < s->n_rows; i++) {
+        backwards[i] = (int64_t)(s->n_rows - 1 - i);
+    }
     nnf_training_begin(&training);
     check_case(nnf_training_check(&s->net, &data, &training) == NULL,
                "the settings are allowed", s->number, nnf_kernels_isa(kernels), real);

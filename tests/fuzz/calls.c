@@ -235,6 +235,37 @@ epoch_ends(void *left, const struct nnf_training *training, enum nnf_event event
     return (training->n_epochs == 0 && event == NNF_EVENT_NONE) || countdown(left);
 }
 
+/* Numbers of rows, or nearly. */
+static int64_t *
+draw_row_numbers(struct call *call, size_t n, size_t n_rows)
+{
+    struct bytes *bytes = &call->bytes;
+    int64_t *numbers = keep(malloc(n * sizeof *numbers + 1));
+
+    for (size_t i = 0; i < n; i++) {
+        uint8_t number = a_byte(bytes);
+
+        numbers[i] = number < 252 ? (int64_t)(number % n_rows) : number - 253;
+    }
+    return numbers;
+}
+
+static struct nnf_split
+draw_split(struct call *call, size_t n_rows)
+{
+    struct nnf_split split = {
+        .n_training = a_byte(&call->bytes) % MOST_ROWS,
+        .n_held_out = a_byte(&call->bytes) % MOST_ROWS,
+    };
+
+    split.training = draw_row_numbers(call, split.n_training, n_rows);
+    split.held_out = draw_row_numbers(call, split.n_held_out, n_rows);
+    if (a_byte(&call->bytes) % 2 == 0) {
+        split.weights = reals(call, n_rows, a_number);
+    }
+    return split;
+}
+
 static void
 train(struct call *call, const struct nnf_data *data, void *theta)
 {
@@ -244,7 +275,7 @@ train(struct call *call, const struct nnf_data *data, void *theta)
     double dropout[MOST_LAYERS];
     uint64_t state = a_byte(bytes);
     const struct nnf_bits bits = {next_uint32, &state};
-    struct nnf_data validation = draw_data(call, data->row_starts != NULL);
+    const struct nnf_split split = draw_split(call, data->n_rows);
     uint8_t left = a_byte(bytes), choices = a_byte(bytes);
     struct nnf_training training = {
         .solver = (enum nnf_solver)(a_byte(bytes) % NNF_SOLVERS),
@@ -264,7 +295,7 @@ train(struct call *call, const struct nnf_data *data, void *theta)
         .dropout = choices & 4 ? dropout : NULL,
         .dropout_seed = state,
         .shuffle = choices & 8 ? &bits : NULL,
-        .validation = choices & 32 ? &validation : NULL,
+        .split = choices & 32 ? &split : NULL,
         .score = (enum nnf_score)(a_byte(bytes) % NNF_SCORES),
         .n_threads = call->n_threads,
         .poll = {choices & 64 ? countdown : NULL, &left},
@@ -281,6 +312,12 @@ train(struct call *call, const struct nnf_data *data, void *theta)
     }
     nnf_training_begin(&training);
     flaw = nnf_training_check(net, data, &training);
+    if (flaw == NULL && training.split != NULL) {
+        flaw = nnf_row_numbers_check(data, split.n_training, split.training);
+    }
+    if (flaw == NULL && training.split != NULL) {
+        flaw = nnf_row_numbers_check(data, split.n_held_out, split.held_out);
+    }
     if (flaw != NULL) {
         if (*flaw == '\0') {
             abort();
@@ -293,7 +330,7 @@ train(struct call *call, const struct nnf_data *data, void *theta)
     if (training.n_epochs > training.max_epochs ||
         (training.stop == NNF_STOP_MAX_EPOCHS &&
          (training.n_epochs != training.max_epochs ||
-          (training.validation == NULL && !finite))) ||
+          (training.split == NULL && !finite))) ||
         (training.stop == NNF_STOP_NOT_FINITE && finite)) {
         abort();
     }

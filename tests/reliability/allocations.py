@@ -101,7 +101,7 @@ def train(**changes: Any) -> Case:
             moments=moments,
             settings=settings,
             state={},
-            validation=(problem["X"], problem["y"], None),
+            split=(np.arange(N), np.arange(N), None),
             best_parameters=np.empty_like(start),
             bit_generator=generator,
             on_epoch=(lambda epoch: None) if settings["max_iter"] < 10 else None,

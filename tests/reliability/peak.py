@@ -44,7 +44,6 @@ class Case(NamedTuple):
     layout: Callable[[np.ndarray], Any] = np.ascontiguousarray
     weighted: bool = False
     method: str = "fit"  # "warm" and "partial_fit" go on with the fitted model
-    inputs: int = 2  # times that the input is held
 
 
 # Networks of 5 MB, or rows of 8 MB.
@@ -77,6 +76,9 @@ CASES = {
     "rows, early stopping": Case(**LONG, settings=EARLY),
     "rows, early stopping, classes": Case(**LONG, classes=2, settings=EARLY),
     "rows, one batch": Case(**LONG, settings=FULL),
+    "rows, Fortran order, one batch": Case(
+        **LONG, layout=np.asfortranarray, settings=FULL
+    ),
     "rows, Fortran order": Case(**LONG, layout=np.asfortranarray),
     "rows, Fortran order, early stopping": Case(
         **LONG, layout=np.asfortranarray, settings=EARLY
@@ -91,7 +93,12 @@ CASES = {
         **LONG, layout=lambda X: pd.DataFrame(np.asfortranarray(X)), settings=EARLY
     ),
     "rows, CSC, early stopping": Case(
-        **LONG, layout=lambda X: _csr(X).tocsc(), settings=EARLY, inputs=3
+        **LONG, layout=lambda X: _csr(X).tocsc(), settings=EARLY
+    ),
+    "rows, frame of types, early stopping": Case(
+        **LONG,
+        layout=lambda X: pd.DataFrame(X).astype({0: "float32"}),
+        settings=EARLY,
     ),
     "rows, integers": Case(**LONG, layout=lambda X: (X * 100).astype(np.int64)),
     "rows, CSR": Case(**LONG, layout=_csr),
@@ -159,7 +166,7 @@ def bound(case: Case, found: dict[str, int]) -> int:
     """What the page promises, in bytes."""
     return (
         8 * found["parameters"]
-        + case.inputs * found["input"]
+        + 2 * found["input"]
         + found["activations"]
         + found["lbfgs"]
         + found["rest"]
