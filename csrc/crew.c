@@ -39,7 +39,7 @@ void
 nnf_crew_end(struct nnf_crew *crew)
 {
     nnf_crew_leave(crew);
-    if (crew->pace.measuring || crew->pace.home_rate > 0) {
+    if (crew->pace.shared || crew->pace.measuring || crew->pace.home_rate > 0) {
         nnf_team_leave_pace(&crew->pace);
     }
 }

@@ -194,6 +194,22 @@ check_memory(void)
     end(&b);
 }
 
+/* Calls that share one piece of work each: between the beats of two lies a call. */
+static void
+check_short_calls(void)
+{
+    struct bench b;
+
+    for (size_t i = 0; i < 3; i++) {
+        begin(&b, 2, 1e6, 0.7);
+        nnf_crew_beat(&b.crew);
+        check(b.crew.pace.measuring == (i > 0), "a call is measured with the next");
+        nnf_crew_workers(&b.crew, 1e9);
+        end(&b);
+    }
+    check(b.crew.pace.work == 1e9, "of which each is told apart");
+}
+
 int
 main(void)
 {
@@ -202,5 +218,6 @@ main(void)
     check_workers();
     check_room();
     check_memory();
+    check_short_calls();
     return verdict();
 }
