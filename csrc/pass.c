@@ -39,6 +39,7 @@ nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span)
     size_t size = kernels->real_size, d = plan->net->widths[0];
     size_t h = plan->net->widths[plan->net->n_layers];
     double reals = (tile->input ? (double)d : 0) + (tile->targets ? (double)h + 1 : 0);
+    double lines = (tile->input ? 1 : 0) + (tile->targets ? 2 : 0);
 
     if (tile->input != NULL) {
         kernels->load_rows(rows.n, d, at_const(data->inputs, rows.first * d, size),
@@ -63,6 +64,9 @@ nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span)
             rows.n,
             data->weights == NULL ? NULL : at_const(data->weights, rows.first, size),
             rows.order, nnf_span_part(plan, span, tile->weights));
+    }
+    if (rows.order != NULL) {
+        reals += lines * NNF_LINE_REALS;
     }
     return !nnf_crew_stopped(span->crew, span->worker,
                              (double)span->n * reals * NNF_FETCH_WORK);

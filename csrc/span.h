@@ -8,6 +8,9 @@
 #include "crew.h"
 #include "plan.h"
 
+/* As many reals, fetched, take as long as to find a row that lies anywhere. */
+#define NNF_LINE_REALS 8.0
+
 /* In multiply-adds of a dense product: fetching a real from far away, an activation,
  * and a multiply-add with weights that lie anywhere. */
 #define NNF_FETCH_WORK 16.0

@@ -1,75 +1,96 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The numbers of a data frame, in the memory of one array and little more.
+"""The numbers of a data frame, in the memory of one array and a column.
 
-scikit-learn has pandas make an array of all columns, and of that one in the order it
-wants: the numbers are held three times.
+scikit-learn has the frame make an array of all columns, and of that one in the order
+that it wants: the numbers are held three times.
 """
 
 import sys
 from collections.abc import Iterator
-from math import ceil
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import check_array
 
 from ._pieces import all_finite
 
-# Parts that are made into arrays one after the other: no more, and no smaller.
-_PARTS = 32
-_NUMBERS = 2**14
+# So few numbers may be held three times.
+_FEW = 2**14
 
 
 def numbers_of(X: Any, dtype: Any) -> np.ndarray | None:
-    """What ``check_array`` makes of a frame, or None.
+    """What ``check_array`` makes of a frame of pandas or polars, or None.
 
-    None, for scikit-learn to say what is wrong, is also what a frame gives that has
-    anything but finite numbers; and what has little to gain: one that is small, or is
-    an array in a type of the network's already, and what is no frame at all.
+    None is also what a frame gives that has anything but finite numbers, or two columns
+    of one name, for scikit-learn to say so; and one that has nothing to gain: of few
+    numbers, or with an array in it already, of one of the network's types.
     """
-    if not _is_worth_it(X):
+    module = type(X).__module__.partition(".")[0]
+    frame = _FRAMES.get(module)
+    if frame is None or type(X) is not sys.modules[module].DataFrame:
         return None
-    n_rows, n_columns = X.shape
-    # By rows where they are narrow: a column is then a large part of all numbers.
-    axis = int(n_columns >= _PARTS)
+    if X.shape[0] * X.shape[1] <= _FEW or len(set(X.columns)) < X.shape[1]:
+        return None
+    first = {kind: i for i, kind in reversed([*enumerate(X.dtypes)])}
+    if not all(map(frame.is_number, first)):
+        return None
+    if len(first) == 1 and frame.has_array(X, *first):
+        return None
     try:
-        first = check_array(_safe_indexing(X, slice(1), axis=0), dtype=dtype)
-        result = np.empty((n_rows, n_columns), first.dtype)
-        for part in _parts(X.shape[axis], result.size):
-            place = (slice(None), part) if axis else part
-            some = _safe_indexing(X, part, axis=axis)
-            with np.errstate(over="ignore"):  # which is not finite then
-                result[place] = _array(some, result.dtype)
-    except (TypeError, ValueError):
+        sample = check_array(frame.part(X, 1, [*first.values()]), dtype=dtype)
+        result = np.empty(X.shape, sample.dtype)
+        with np.errstate(over="ignore"):  # which is not finite then
+            for i, column in enumerate(frame.columns(X, result.dtype)):
+                result[:, i] = column
+    except MemoryError:
+        raise
+    except Exception:  # of either library, in its own words
         return None
     return result if all_finite(result) else None
 
 
-def _array(frame: Any, dtype: Any) -> np.ndarray:
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(frame, pandas.DataFrame):
-        return frame.to_numpy(dtype, na_value=np.nan)
-    return np.asarray(frame)
+class _Pandas:
+    @staticmethod
+    def is_number(dtype: Any) -> bool:
+        is_sparse = hasattr(dtype, "fill_value")
+        return dtype.kind in "fiub" and not is_sparse
+
+    @staticmethod
+    def has_array(X: Any, dtype: Any) -> bool:
+        if dtype not in ("f8", "f4"):
+            return False
+        one, other = (X.iloc[:1].to_numpy() for _ in range(2))
+        return np.shares_memory(one, other)  # views: else both were made of columns
+
+    @staticmethod
+    def part(X: Any, n_rows: int, columns: list[int]) -> Any:
+        return X.iloc[:n_rows, columns]
+
+    @staticmethod
+    def columns(X: Any, dtype: Any) -> Iterator[np.ndarray]:
+        for _, column in X.items():
+            if isinstance(column.dtype, np.dtype):
+                yield column.to_numpy()
+            else:  # NaN is what is missing
+                yield column.to_numpy(dtype, na_value=np.nan)
 
 
-def _parts(length: int, n_numbers: int) -> Iterator[slice]:
-    step = ceil(length / min(_PARTS, ceil(n_numbers / _NUMBERS)))
-    return (slice(start, start + step) for start in range(0, length, step))
-
-
-def _is_worth_it(X: Any) -> bool:
-    shape: Any = getattr(X, "shape", ())
-    types = getattr(X, "dtypes", None)
-    if types is None or len(shape) != 2 or shape[0] * shape[1] <= _NUMBERS:
-        return False
-    types = set(types)
-    one = len(types) == 1 and types <= {np.dtype("f8"), np.dtype("f4")}
-    return not one and all(map(_is_number, types))
-
-
-def _is_number(dtype: Any) -> bool:
-    """Whether a column has a type of NumPy's, pandas' or polars' for dense numbers."""
-    if hasattr(dtype, "is_numeric"):  # of polars
+class _Polars:
+    @staticmethod
+    def is_number(dtype: Any) -> bool:
         return bool(dtype.is_numeric())
-    is_sparse = hasattr(dtype, "fill_value")
-    return getattr(dtype, "kind", "O") in "fiub" and not is_sparse
+
+    @staticmethod
+    def has_array(X: Any, dtype: Any) -> bool:
+        return False
+
+    @staticmethod
+    def part(X: Any, n_rows: int, columns: list[int]) -> Any:
+        return X[:n_rows, columns]
+
+    @staticmethod
+    def columns(X: Any, dtype: Any) -> Iterator[np.ndarray]:
+        return (column.to_numpy() for column in X.iter_columns())
+
+
+_FRAMES: dict[str, Any] = {"pandas": _Pandas, "polars": _Polars}

@@ -50,7 +50,7 @@ def validate_training(
             "order": "C",
             "reset": dtype is None,
         }
-        numbers = numbers_of(X, how["dtype"])
+        numbers = None if y is None else numbers_of(X, how["dtype"])
         if numbers is None:
             X, y = validate_data(estimator, X, y, **how)
         else:

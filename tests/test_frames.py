@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Frames whose numbers nnfast gets by itself, in parts: those scikit-learn gets.
+"""Frames whose numbers nnfast gets column by column: those that scikit-learn gets.
 
 How much memory that takes is measured in test_memory.py.
 """
@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPRegressor as Theirs
 from sklearn.utils import check_array
 
 from nnfast import MLPRegressor
-from nnfast._frames import _NUMBERS, numbers_of
+from nnfast._frames import _FEW, numbers_of
 
 
 def polars():
@@ -22,7 +22,7 @@ def polars():
 
 
 BOTH = (np.float64, np.float32)
-NARROW, WIDE = (6_001, 5), (301, 70)  # in parts of rows, and of columns
+NARROW, WIDE = (6_001, 5), (301, 70)
 
 
 def names(X):
@@ -49,6 +49,11 @@ FRAMES = {
     "types": lambda X: of_types(X, ["float64", "float32", "int8", "bool", "uint64"]),
     "small types": lambda X: of_types(X, ["float32", "int8", "float16"]),
     "integers": lambda X: of_types(X, ["int64"]),
+    "a new column": lambda X: pd.DataFrame(X, columns=names(X)).assign(new=1.0),
+    "two frames": lambda X: pd.concat(
+        [pd.DataFrame(X[:, :3]), pd.DataFrame(X[:, 3:], columns=range(3, X.shape[1]))],
+        axis=1,
+    ),
     "one small type": lambda X: of_types(X, ["float16"]),
     "nullable": lambda X: of_types(X, ["Int64", "float64", "Float32", "UInt8"]),
     "polars": of_polars,
@@ -67,6 +72,23 @@ def test_numbers_are_those_of_scikit_learn(frame, shape, dtype):
     np.testing.assert_array_equal(ours, theirs)
 
 
+class Twice(pd.DataFrame):
+    """Whose array is what nobody could know."""
+
+    def __array__(self, dtype=None, copy=None):
+        return 2 * self.to_numpy(dtype)
+
+
+class Like:
+    """What scikit-learn makes an array of, and no more."""
+
+    def __init__(self, X):
+        self.X, self.dtypes, self.shape = X, X.dtypes, None
+
+    def __array__(self, dtype=None, copy=None):
+        return self.X.to_numpy(dtype)
+
+
 SPOILT = {
     "NaN": lambda X: X.mask(X.iloc[7, 3] == X),
     "infinite": lambda X: X.mask(X.iloc[-1, 3] == X, np.inf),
@@ -77,10 +99,14 @@ SPOILT = {
     "complex": lambda X: X.assign(x0=1j),
     "categories": lambda X: X.assign(x0=X.x0.round().astype("category")),
     "sparse": lambda X: X.assign(x0=X.x0.astype("Sparse[float]")),
-    "of one type": lambda X: X.astype("float32"),
-    "small": lambda X: X.iloc[: _NUMBERS // 5],
+    "an array already": lambda X: pd.DataFrame(X.to_numpy(np.float32)),
+    "twice the same name": lambda X: X.rename(columns={"x1": "x0"}),
+    "twice the same number": lambda X: X.set_axis([0, 1, 2, 3, 0], axis=1),
+    "small": lambda X: X.iloc[: _FEW // 5],
     "an array": lambda X: X.to_numpy(),
     "a column": lambda X: X.x0,
+    "of a class of its own": lambda X: Twice(X),
+    "much like one": lambda X: Like(X),
 }
 
 
@@ -99,7 +125,10 @@ def test_a_number_too_large_for_the_network():
         assert numbers_of(X, np.float32) is None
 
 
-@pytest.mark.parametrize("change", ["none", "names", "order", "number", "y", "NaN"])
+CHANGES = ["none", "names", "order", "number", "y", "no y", "NaN", "Twice", "Like"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_fit_says_what_scikit_learn_says(change):
     """Of the frame, whose numbers alone have come another way."""
     X = of_types(numbers(NARROW), ["float64", "float32"])
@@ -110,7 +139,10 @@ def test_a_fit_says_what_scikit_learn_says(change):
         "order": (X[["x1", "x0", "x2", "x3", "x4"]], y),
         "number": (X.assign(x5=1), y),
         "y": (X, y[1:]),
+        "no y": (X, None),
         "NaN": (SPOILT["NaN"](X), y),
+        "Twice": (Twice(X), y),
+        "Like": (Like(X), y),
     }[change]
 
     def answer(estimator):
@@ -125,7 +157,7 @@ def test_a_fit_says_what_scikit_learn_says(change):
                 return str(error)
 
     ours, theirs = answer(MLPRegressor), answer(Theirs)
-    if change == "none":
+    if change in ("none", "Twice", "Like"):
         # Sums of a few hundred terms in another order.
         np.testing.assert_allclose(ours, theirs, rtol=1e-9)
     else:

@@ -100,9 +100,9 @@ get_split(const struct arguments *a, size_t size, struct buffers *b)
     const struct array_demand demand = {
         "best_parameters", nnf_element_of(real), 1, {size, 1}, true};
     const struct array_demand training = {
-        "split[0], training rows,", ELEMENT_INT64, 1, {ANY_LENGTH, 1}, false};
+        "split[0]", ELEMENT_INT64, 1, {ANY_LENGTH, 1}, false};
     const struct array_demand held_out = {
-        "split[1], held-out rows,", ELEMENT_INT64, 1, {ANY_LENGTH, 1}, false};
+        "split[1]", ELEMENT_INT64, 1, {ANY_LENGTH, 1}, false};
 
     if (!PyTuple_Check(a->split) || PyTuple_GET_SIZE(a->split) != 3) {
         PyErr_SetString(PyExc_TypeError, "split must be None or a tuple (training "
@@ -112,8 +112,8 @@ get_split(const struct arguments *a, size_t size, struct buffers *b)
     if (nnf_array_get(a->best_parameters, &demand, &b->best_parameters) < 0 ||
         nnf_array_get(PyTuple_GET_ITEM(a->split, 0), &training, &b->training) < 0 ||
         nnf_array_get(PyTuple_GET_ITEM(a->split, 1), &held_out, &b->held_out) < 0 ||
-        nnf_weights_get(PyTuple_GET_ITEM(a->split, 2), "split[2], sample_weight,", real,
-                        &b->rows, &b->score_weight) < 0) {
+        nnf_weights_get(PyTuple_GET_ITEM(a->split, 2), "split[2]", real, &b->rows,
+                        &b->score_weight) < 0) {
         return -1;
     }
     b->split = (struct nnf_split){

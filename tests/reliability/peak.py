@@ -100,6 +100,21 @@ CASES = {
         layout=lambda X: pd.DataFrame(X).astype({0: "float32"}),
         settings=EARLY,
     ),
+    "rows, frame of integers": Case(
+        **LONG, layout=lambda X: pd.DataFrame((X * 100).astype(np.int64))
+    ),
+    "rows, two frames in one": Case(
+        **LONG,
+        layout=lambda X: pd.concat(
+            [*map(pd.DataFrame, np.hsplit(X, 2))], axis=1, ignore_index=True
+        ),
+    ),
+    "columns, frame of types": Case(
+        n=2_000,
+        d=500,
+        hidden=(10,),
+        layout=lambda X: pd.DataFrame(X).astype({0: "float32"}),
+    ),
     "rows, integers": Case(**LONG, layout=lambda X: (X * 100).astype(np.int64)),
     "rows, CSR": Case(**LONG, layout=_csr),
     "rows, CSR, early stopping": Case(**LONG, layout=_csr, settings=EARLY),
