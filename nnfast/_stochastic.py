@@ -166,7 +166,7 @@ def train(
     if split is not None:
         rows_at_once = max(batch_size, len(split[1]))
         if batch_size == n_rows:
-            split[0].sort()  # as below
+            split[0].sort()  # one batch has no order either
     # One batch of all rows needs no order, but scikit-learn draws it.
     shuffle = estimator.shuffle and (batch_size < n_rows or draws.are_seen)
     bit_generator = draws.generator()._bit_generator if shuffle else None
@@ -341,7 +341,7 @@ def _split(
     assert_all_finite(scored, input_name="sample_weight")
     if not (scored.any() and learnt.any()):
         raise ValueError(NO_WEIGHT)
-    held_out.sort()  # their order means nothing: memory is read the faster
+    held_out.sort()  # a score has no order: that of memory is quickest
     return required(training, np.int64), required(held_out, np.int64), score_weight
 
 
