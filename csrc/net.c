@@ -82,16 +82,12 @@ nnf_inputs_check(const struct nnf_net *net, const struct nnf_data *data)
 }
 
 const char *
-nnf_data_check(const struct nnf_net *net, const struct nnf_data *data)
+nnf_targets_check(const struct nnf_net *net, const struct nnf_data *data)
 {
     size_t outputs = net->widths[net->n_layers];
-    const char *flaw = nnf_inputs_check(net, data);
 
     if (data->n_rows == 0) {
         return "at least one row is needed";
-    }
-    if (flaw != NULL) {
-        return flaw;
     }
     if (data->targets != NULL) {
         return NULL;
@@ -108,6 +104,14 @@ nnf_data_check(const struct nnf_net *net, const struct nnf_data *data)
         }
     }
     return NULL;
+}
+
+const char *
+nnf_data_check(const struct nnf_net *net, const struct nnf_data *data)
+{
+    const char *flaw = data->n_rows == 0 ? NULL : nnf_inputs_check(net, data);
+
+    return flaw == NULL ? nnf_targets_check(net, data) : flaw;
 }
 
 const char *

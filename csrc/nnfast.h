@@ -146,7 +146,8 @@ struct nnf_data {
  * columns those are looked at that belong to a row. */
 const char *nnf_inputs_check(const struct nnf_net *net, const struct nnf_data *data);
 
-/* The same for inputs, targets and labels. */
+/* The same for targets or labels, of one row at least; and for inputs and these. */
+const char *nnf_targets_check(const struct nnf_net *net, const struct nnf_data *data);
 const char *nnf_data_check(const struct nnf_net *net, const struct nnf_data *data);
 
 /* Rows of data by their numbers: those that are learnt from, and those that the score

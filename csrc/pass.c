@@ -39,7 +39,6 @@ nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span)
     size_t size = kernels->real_size, d = plan->net->widths[0];
     size_t h = plan->net->widths[plan->net->n_layers];
     double reals = (tile->input ? (double)d : 0) + (tile->targets ? (double)h + 1 : 0);
-    double lines = (tile->input ? 1 : 0) + (tile->targets ? 2 : 0);
 
     if (tile->input != NULL) {
         kernels->load_rows(rows.n, d, at_const(data->inputs, rows.first * d, size),
@@ -65,8 +64,8 @@ nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span)
             data->weights == NULL ? NULL : at_const(data->weights, rows.first, size),
             rows.order, nnf_span_part(plan, span, tile->weights));
     }
-    if (rows.order != NULL) {
-        reals += lines * NNF_LINE_REALS;
+    if (rows.order != NULL) { /* a line of each array */
+        reals += NNF_LINE_REALS * ((tile->input ? 1 : 0) + (tile->targets ? 2 : 0));
     }
     return !nnf_crew_stopped(span->crew, span->worker,
                              (double)span->n * reals * NNF_FETCH_WORK);

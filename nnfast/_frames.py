@@ -37,7 +37,7 @@ def numbers_of(X: Any, dtype: Any) -> np.ndarray | None:
     if len(first) == 1 and frame.has_array(X, *first):
         return None
     try:
-        sample = check_array(frame.part(X, 1, [*first.values()]), dtype=dtype)
+        sample = check_array(frame.row(X, [*first.values()]), dtype=dtype)
         result = np.empty(X.shape, sample.dtype)
         with np.errstate(over="ignore"):  # which is not finite then
             for i, column in enumerate(frame.columns(X, result.dtype)):
@@ -63,8 +63,8 @@ class _Pandas:
         return np.shares_memory(one, other)  # views: else both were made of columns
 
     @staticmethod
-    def part(X: Any, n_rows: int, columns: list[int]) -> Any:
-        return X.iloc[:n_rows, columns]
+    def row(X: Any, columns: list[int]) -> Any:
+        return X.iloc[:1, columns]
 
     @staticmethod
     def columns(X: Any, dtype: Any) -> Iterator[np.ndarray]:
@@ -85,8 +85,8 @@ class _Polars:
         return False
 
     @staticmethod
-    def part(X: Any, n_rows: int, columns: list[int]) -> Any:
-        return X[:n_rows, columns]
+    def row(X: Any, columns: list[int]) -> Any:
+        return X[:1, columns]
 
     @staticmethod
     def columns(X: Any, dtype: Any) -> Iterator[np.ndarray]:

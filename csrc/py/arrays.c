@@ -233,6 +233,32 @@ nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays)
     return held;
 }
 
+int
+nnf_array_look(const struct array *array, nnf_look *look, const void *context,
+               const char **flaw)
+{
+    size_t left = array->size, n;
+    const char *elements = array->data;
+    PyObject *held;
+    int failed;
+
+    if (left <= NNF_LOOK_AT_ONCE) {
+        *flaw = look(context, left, elements);
+        return 0;
+    }
+    *flaw = NULL;
+    held = nnf_arrays_hold(&array, 1);
+    failed = held == NULL ? -1 : 0;
+    for (; left > 0 && *flaw == NULL && failed == 0; left -= n) {
+        n = left < NNF_LOOK_AT_ONCE ? left : NNF_LOOK_AT_ONCE;
+        Py_BEGIN_ALLOW_THREADS *flaw = look(context, n, elements);
+        Py_END_ALLOW_THREADS failed = PyErr_CheckSignals();
+        elements += n * (array->n_bytes / array->size);
+    }
+    Py_XDECREF(held);
+    return failed;
+}
+
 PyObject *
 nnf_array_new(size_t rows, size_t columns, enum nnf_real real, bool fortran,
               struct array *array)

@@ -67,6 +67,17 @@ bool nnf_array_has_shape(PyObject *object, size_t rows, size_t columns);
  * ValueError. */
 int nnf_arrays_check_overlap(const struct array *const *arrays, size_t n_arrays);
 
+/* Elements, or rows, that are looked at in a few milliseconds. */
+#define NNF_LOOK_AT_ONCE ((size_t)2 * 1024 * 1024)
+
+/* What is wrong with n elements, or NULL. */
+typedef const char *nnf_look(const void *context, size_t n, const void *elements);
+
+/* *flaw: what `look` says of the array, part by part where it takes long: others run
+ * meanwhile, but none can resize it. 0, or -1 with an exception. */
+int nnf_array_look(const struct array *array, nnf_look *look, const void *context,
+                   const char **flaw);
+
 /* A new object that keeps NumPy from resizing the arrays for as long as it lives, or
  * NULL with an exception. */
 PyObject *nnf_arrays_hold(const struct array *const *arrays, size_t n_arrays);

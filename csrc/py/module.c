@@ -188,37 +188,19 @@ module_free(void *module)
     module_clear(module);
 }
 
-/* Numbers that are looked at in a millisecond or so. */
-#define LOOK_AT_ONCE ((size_t)4 * 1024 * 1024)
+static const char *
+look_at_reals(const void *kernels, size_t n, const void *reals)
+{
+    return nnf_all_finite(kernels, n, reals) ? NULL : "not finite";
+}
 
-/* Whether all numbers are finite; -1 with the exception of a signal handler. Others run
- * meanwhile where it takes long. */
+/* Whether all numbers are finite; -1 with an exception. */
 static int
 is_finite(const struct nnf_kernels *kernels, const struct array *array)
 {
-    size_t each = array->n_bytes / array->size, n;
-    PyObject *held;
-    bool finite = true;
+    const char *flaw;
 
-    if (array->size <= LOOK_AT_ONCE) {
-        return nnf_all_finite(kernels, array->size, array->data);
-    }
-    held = nnf_arrays_hold(&array, 1);
-    if (held == NULL) {
-        return -1;
-    }
-    for (size_t first = 0; first < array->size && finite; first += n) {
-        n = array->size - first < LOOK_AT_ONCE ? array->size - first : LOOK_AT_ONCE;
-        Py_BEGIN_ALLOW_THREADS finite =
-            nnf_all_finite(kernels, n, (const char *)array->data + first * each);
-        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
-        {
-            Py_DECREF(held);
-            return -1;
-        }
-    }
-    Py_DECREF(held);
-    return finite;
+    return nnf_array_look(array, look_at_reals, kernels, &flaw) < 0 ? -1 : flaw == NULL;
 }
 
 /* Arguments: any object, and a number of dimensions. */

@@ -122,9 +122,6 @@ nnf_rows_get(const struct nnf_net *net, PyObject *X, PyObject *y,
 
 /* Checks. */
 
-/* Entries and rows that are looked at in a few milliseconds. */
-#define LOOK_AT_ONCE ((size_t)2 * 1024 * 1024)
-
 typedef const char *data_check(const struct nnf_net *, const struct nnf_data *);
 
 /* The rows from `first` on that are looked at without a pause. */
@@ -135,9 +132,9 @@ part_of(const struct nnf_data *data, size_t first)
     const int64_t *starts = data->row_starts;
     size_t most = data->n_rows - first, n = 1;
 
-    while (n < most && n < LOOK_AT_ONCE &&
+    while (n < most && n < NNF_LOOK_AT_ONCE &&
            (starts == NULL || (uint64_t)starts[first + n] - (uint64_t)starts[first] <
-                                  (uint64_t)LOOK_AT_ONCE)) {
+                                  (uint64_t)NNF_LOOK_AT_ONCE)) {
         n++;
     }
     part.n_rows = n;
@@ -153,7 +150,7 @@ check_all(data_check *check, const struct nnf_net *net, const struct nnf_data *d
           const char **flaw)
 {
     if (data->n_rows == 0 ||
-        (data->n_rows <= LOOK_AT_ONCE && data->n_stored <= LOOK_AT_ONCE)) {
+        (data->n_rows <= NNF_LOOK_AT_ONCE && data->n_stored <= NNF_LOOK_AT_ONCE)) {
         *flaw = check(net, data);
         return 0;
     }
@@ -200,31 +197,16 @@ nnf_rows_check(const struct nnf_net *net, const struct rows *rows)
     const char *flaw;
 
     if (nnf_rows_check_inputs(net, rows) < 0 ||
-        check_all(nnf_data_check, net, &rows->data, &flaw) < 0) {
+        check_all(nnf_targets_check, net, &rows->data, &flaw) < 0) {
         return -1;
     }
     return refuse(rows->data.n_rows == 0 ? "X" : "y", flaw);
 }
 
-/* The same for numbers of rows. */
-static int
-check_numbers(const struct nnf_data *data, size_t size, const int64_t *numbers,
-              const char **flaw)
+static const char *
+look_at_numbers(const void *data, size_t n, const void *numbers)
 {
-    if (size <= LOOK_AT_ONCE) {
-        *flaw = nnf_row_numbers_check(data, size, numbers);
-        return 0;
-    }
-    *flaw = NULL;
-    for (size_t first = 0, n; first < size && *flaw == NULL; first += n) {
-        n = size - first < LOOK_AT_ONCE ? size - first : LOOK_AT_ONCE;
-        Py_BEGIN_ALLOW_THREADS *flaw = nnf_row_numbers_check(data, n, numbers + first);
-        Py_END_ALLOW_THREADS if (PyErr_CheckSignals() < 0)
-        {
-            return -1;
-        }
-    }
-    return 0;
+    return nnf_row_numbers_check(data, n, numbers);
 }
 
 int
@@ -232,7 +214,7 @@ nnf_rows_check_numbers(const struct rows *rows, const struct array *numbers)
 {
     const char *flaw;
 
-    if (check_numbers(&rows->data, numbers->size, numbers->data, &flaw) < 0) {
+    if (nnf_array_look(numbers, look_at_numbers, &rows->data, &flaw) < 0) {
         return -1;
     }
     return refuse(numbers->name, flaw);
