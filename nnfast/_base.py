@@ -161,8 +161,7 @@ class BaseMLP(PrivateViews, Saving, ABC):
         return self._fit(X, y, sample_weight, incremental=False)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Self:
-        draws = Draws(self.random_state)
-        with BadParameterNamed(self):
+        with BadParameterNamed(self), Draws(self.random_state) as draws:
             hidden = hidden_widths(self.hidden_layer_sizes)
             self._check_combination(len(hidden), incremental)
             resume = hasattr(self, "coefs_") and (self.warm_start or incremental)

@@ -8,7 +8,6 @@ that would give it back: without this file it waits for ever when it draws.
 
 import os
 import threading
-import weakref
 from numbers import Integral
 from typing import Any
 
@@ -43,7 +42,7 @@ def generator(random_state: Any) -> np.random.RandomState:
 
 
 class Draws:
-    """What a fit draws from. It is the fit's alone, and ends with it.
+    """What a fit draws from, as long as the block lasts.
 
     Of a seed it is made only where the fit draws: a ``partial_fit`` of one batch does
     not.
@@ -55,6 +54,9 @@ class Draws:
     def __init__(self, random_state: Any) -> None:
         self.random_state = random_state
         self.begun: np.random.RandomState | None = None
+
+    def __enter__(self) -> "Draws":
+        return self
 
     @property
     def are_seen(self) -> bool:
@@ -72,13 +74,17 @@ class Draws:
             begun = generator(self.random_state)
             self.thread = threading.get_ident()
             self.lock = begun._bit_generator.lock
-            _in_use.add(self)
+            _in_use.append(self)
             self.begun = begun
         return self.begun
 
+    def __exit__(self, *failure: object) -> None:
+        if self in _in_use:  # not so where Ctrl-C came before
+            _in_use.remove(self)
 
-# Of all fits at work. No statement takes one out, which Ctrl-C could keep from that.
-_in_use: weakref.WeakSet[Draws] = weakref.WeakSet()
+
+# Of all fits at work.
+_in_use: list[Draws] = []
 
 
 def _free_locks_of_other_threads() -> None:
@@ -86,6 +92,7 @@ def _free_locks_of_other_threads() -> None:
     for used in _in_use:
         if used.thread != here:
             used.lock._at_fork_reinit()  # as the standard library does with its own
+    _in_use[:] = [used for used in _in_use if used.thread == here]
 
 
 if hasattr(os, "register_at_fork"):
