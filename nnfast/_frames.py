@@ -25,9 +25,8 @@ def numbers_of(X: Any, dtype: Any) -> np.ndarray | None:
     of one name, for scikit-learn to say so; and one that has nothing to gain: of few
     numbers, or with an array in it already, of one of the network's types.
     """
-    module = type(X).__module__.partition(".")[0]
-    frame = _FRAMES.get(module)
-    if frame is None or type(X) is not sys.modules[module].DataFrame:
+    frame = _kind_of(X)
+    if frame is None:
         return None
     if X.shape[0] * X.shape[1] <= _FEW or len(set(X.columns)) < X.shape[1]:
         return None
@@ -37,16 +36,29 @@ def numbers_of(X: Any, dtype: Any) -> np.ndarray | None:
     if len(first) == 1 and frame.has_array(X, *first):
         return None
     try:
-        sample = check_array(frame.row(X, [*first.values()]), dtype=dtype)
-        result = np.empty(X.shape, sample.dtype)
+        row = frame.row(X, [*first.values()])
+        dtype = check_array(row, dtype=dtype).dtype.newbyteorder("=")
+        result = np.empty(X.shape, dtype)
+        # Whole numbers that no float64 is are rounded there first.
+        common = row.to_numpy().dtype
         with np.errstate(over="ignore"):  # which is not finite then
-            for i, column in enumerate(frame.columns(X, result.dtype)):
+            for i, column in enumerate(frame.columns(X, dtype)):
+                if common.kind == "f":
+                    column = column.astype(common, copy=False)
                 result[:, i] = column
     except MemoryError:
         raise
     except Exception:  # of either library, in its own words
         return None
     return result if all_finite(result) else None
+
+
+def _kind_of(X: Any) -> Any:
+    """What is known of frames of its class, or None; X itself is not asked."""
+    for name, kind in _FRAMES.items():
+        if type(X) is getattr(sys.modules.get(name), "DataFrame", None):
+            return kind
+    return None
 
 
 class _Pandas:

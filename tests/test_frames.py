@@ -49,6 +49,7 @@ FRAMES = {
     "types": lambda X: of_types(X, ["float64", "float32", "int8", "bool", "uint64"]),
     "small types": lambda X: of_types(X, ["float32", "int8", "float16"]),
     "integers": lambda X: of_types(X, ["int64"]),
+    "swapped bytes": lambda X: of_types(X, [">f4"]),
     "a new column": lambda X: pd.DataFrame(X, columns=names(X)).assign(new=1.0),
     "two frames": lambda X: pd.concat(
         [pd.DataFrame(X[:, :3]), pd.DataFrame(X[:, 3:], columns=range(3, X.shape[1]))],
@@ -67,7 +68,7 @@ FRAMES = {
 def test_numbers_are_those_of_scikit_learn(frame, shape, dtype):
     X = FRAMES[frame](abs(numbers(shape)))
     ours, theirs = numbers_of(X, dtype), check_array(X, dtype=dtype)
-    assert ours.dtype == theirs.dtype
+    assert ours.dtype == theirs.dtype.newbyteorder("=")
     assert ours.flags.c_contiguous
     np.testing.assert_array_equal(ours, theirs)
 
@@ -107,7 +108,13 @@ SPOILT = {
     "a column": lambda X: X.x0,
     "of a class of its own": lambda X: Twice(X),
     "much like one": lambda X: Like(X),
+    "of no module": lambda X: of_module(None),
+    "of a module that is not there": lambda X: of_module("polars.none"),
 }
+
+
+def of_module(name):
+    return type("DataFrame", (), {"__module__": name, "shape": (99, 999)})()
 
 
 @pytest.mark.parametrize("spoilt", SPOILT)
@@ -115,6 +122,18 @@ def test_what_is_left_to_scikit_learn(spoilt):
     X = of_types(numbers(NARROW), ["float64", "float32"])
     assert numbers_of(X, BOTH) is not None
     assert numbers_of(SPOILT[spoilt](X), BOTH) is None
+
+
+@pytest.mark.parametrize("other", [1.0, np.uint64(1)])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_whole_numbers_are_rounded_as_in_scikit_learn(library, other):
+    """To float64 first, where that is what all columns have in common."""
+    frame = pytest.importorskip(library).DataFrame
+    number = 2**60 + 2**36 + 1  # whose float32 is another where it is rounded once
+    X = frame({"a": np.full(20_000, number), "b": np.full(20_000, other)})
+    np.testing.assert_array_equal(
+        numbers_of(X, np.float32), check_array(X, dtype=np.float32)
+    )
 
 
 def test_a_number_too_large_for_the_network():
