@@ -3,6 +3,10 @@
 
 #include "system.h"
 
+/* The clock is looked at so often in the work between two polls. Counts cannot know of
+ * memory that is far away or of a processor that has other things to do. */
+#define LOOKS 16.0
+
 /* What waking a team and waiting for it may cost. */
 #define TEAM_NANOSECONDS 20e3
 
@@ -18,6 +22,14 @@ nnf_crew_plan(struct nnf_crew *crew, size_t n_threads, size_t room, struct arena
     crew->room = arena_take(arena, crew->team.n_threads, crew->room_each);
 }
 
+/* As after poll was asked. */
+static void
+count_anew(struct nnf_crew *crew)
+{
+    crew->work = 0;
+    crew->look = crew->kernels->poll_work / LOOKS;
+}
+
 void
 nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double work,
                const struct nnf_poll *poll)
@@ -26,7 +38,8 @@ nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double 
 
     crew->kernels = kernels;
     crew->poll = poll;
-    crew->work = 0;
+    crew->asked = 0;
+    count_anew(crew);
     atomic_init(&crew->stopped, false);
     nnf_pace_begin(&crew->pace, n_threads, work / kernels->poll_work, nnf_clock);
     if (n_threads > 1) {
@@ -74,6 +87,20 @@ ask(struct nnf_crew *crew)
     return stop;
 }
 
+/* Whether the clock says that poll has not been asked for long: since its first look,
+ * so that a short call does without one. */
+static bool
+is_late(struct nnf_crew *crew)
+{
+    double now = crew->pace.clock();
+
+    if (crew->asked == 0) {
+        crew->asked = now;
+    }
+    crew->look = crew->work + crew->kernels->poll_work / LOOKS;
+    return now - crew->asked >= NNF_POLL_NANOSECONDS;
+}
+
 bool
 nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work)
 {
@@ -81,9 +108,11 @@ nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work)
 
     if (worker == 0 && !stopped) {
         crew->work += work;
-        if (crew->work >= crew->kernels->poll_work) {
-            crew->work = 0;
+        if (crew->work >= crew->kernels->poll_work ||
+            (crew->work >= crew->look && is_late(crew))) {
             stopped = ask(crew);
+            count_anew(crew);
+            crew->asked = crew->pace.clock();
             atomic_store_explicit(&crew->stopped, stopped, memory_order_relaxed);
         }
     }

@@ -21,6 +21,8 @@ struct nnf_crew {
     const struct nnf_kernels *kernels;
     const struct nnf_poll *poll; /* may be null, as its function may */
     double work;                 /* multiply-adds since poll was last asked */
+    double look;                 /* so many, and the clock is looked at */
+    double asked;                /* when poll was: nanoseconds; 0: not known */
     atomic_bool stopped;
     char *room; /* for each share */
     size_t room_each;

@@ -32,8 +32,8 @@ enum nnf_loss_form {
     NNF_FORMS
 };
 
-/* How long the core works, very roughly, between two polls. */
-#define NNF_POLL_NANOSECONDS 30e6
+/* How long the core works between two polls, very roughly. */
+#define NNF_POLL_NANOSECONDS 20e6
 
 /* What a step does to each parameter; read by the kernels of the solvers. */
 struct nnf_update {

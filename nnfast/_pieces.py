@@ -12,8 +12,9 @@ import numpy as np
 
 from ._core import is_plain
 
-# Numbers in a piece: NumPy takes some ten milliseconds for its slower work on them.
-_AT_ONCE = 2**21
+# Numbers in a piece: NumPy takes some milliseconds for its slower work on them, and
+# malloc keeps the memory of what is in between, which the system would clear each time.
+_AT_ONCE = 2**19
 
 
 def pieces(length: int, width: int = 1) -> Iterator[slice]:

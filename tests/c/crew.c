@@ -10,6 +10,7 @@
 #include "check.h"
 #include "take.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct asked {
@@ -32,6 +33,14 @@ struct bench {
     void *block;
 };
 
+static double now; /* nanoseconds */
+
+static double
+clock_at_hand(void)
+{
+    return now;
+}
+
 /* A crew at work, whose patience is `patience` units of work; likeness: its pace is
  * that of crews with the same. */
 static void
@@ -47,6 +56,7 @@ begin(struct bench *b, size_t n_threads, double patience, double likeness)
     arena = (struct arena){.base = b->block};
     nnf_crew_plan(&b->crew, n_threads, 100, &arena);
     nnf_crew_begin(&b->crew, &b->kernels, likeness * patience, &b->poll);
+    b->crew.pace.clock = clock_at_hand;
 }
 
 static void
@@ -83,6 +93,34 @@ check_polls(void)
     end(&b);
 }
 
+/* However little is counted. */
+static void
+check_late_polls(void)
+{
+    struct bench b;
+
+    begin(&b, 2, 1e6, 1);
+    now = 5e9;
+    nnf_crew_stopped(&b.crew, 0, 1e5);
+    check(b.asked.times == 0, "time counts from the first look at the clock");
+    now += 0.9 * NNF_POLL_NANOSECONDS;
+    nnf_crew_stopped(&b.crew, 0, 1e5);
+    check(b.asked.times == 0, "poll can wait");
+    now += 0.2 * NNF_POLL_NANOSECONDS;
+    nnf_crew_stopped(&b.crew, 0, 1e3);
+    nnf_crew_stopped(&b.crew, 1, 1e9);
+    check(b.asked.times == 0, "for very little work nobody looks");
+    nnf_crew_stopped(&b.crew, 0, 1e5);
+    check(b.asked.times == 1, "poll comes when its time has come");
+    nnf_crew_stopped(&b.crew, 0, 1e5);
+    nnf_crew_stopped(&b.crew, 0, 8e5);
+    check(b.asked.times == 1, "time and work begin anew with it");
+    now += 1.1 * NNF_POLL_NANOSECONDS;
+    b.asked.last = 2;
+    check(nnf_crew_stopped(&b.crew, 0, 1e5), "a late poll stops the call, too");
+    end(&b);
+}
+
 /* A task that counts its shares. */
 static void
 count(void *context, const struct nnf_part *part)
@@ -108,7 +146,8 @@ check_runs(void)
     for (n_runs = 1; nnf_crew_run(&b.crew, 3, count, &n_shares); n_runs++) {
     }
     check(b.asked.times == 2, "runs of a team are stopped");
-    check(n_runs >= 2990 && n_runs <= 3010, "after 20 microseconds each");
+    check(fabs((double)n_runs * 20e3 / NNF_POLL_NANOSECONDS - 2) < 0.01,
+          "after 20 microseconds each");
     check(atomic_load(&n_shares) == 10000 + 3 * n_runs, "each of its shares was done");
     check(!nnf_crew_run(&b.crew, 1, count, &n_shares), "so is a run alone then");
     end(&b);
@@ -214,6 +253,7 @@ int
 main(void)
 {
     check_polls();
+    check_late_polls();
     check_runs();
     check_workers();
     check_room();
