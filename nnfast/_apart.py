@@ -6,24 +6,19 @@ meanwhile: another thread, a signal handler, a callback. One fit of an estimator
 at work at a time. A prediction is of one model: of that before such a moment or of that
 after it.
 
-"At once" is one call of C functions by C: CPython runs no signal handler in it, and no
-other thread. Where there is no GIL, threads that predict or save wait until it is over.
+"At once" is one call of the core: CPython runs no signal handler in it, and no other
+thread. Where there is no GIL, threads that predict or save wait until it is over.
 """
 
-import operator
 import os
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
-from itertools import compress, repeat
 from typing import Any, NamedTuple
 
-from . import _parameters, _pieces
-
-_ABSENT = object()
+from . import _core, _parameters, _pieces
 
 # Lists that go on growing, in the user's sight, when a fit goes on.
 _CURVES = ("loss_curve_", "validation_scores_")
@@ -56,7 +51,7 @@ class _Known(weakref.ref[_Fit]):
 _at_work: dict[int, _Known] = {}
 
 # Held at such a moment, which no fork in another thread may cut short: without a GIL
-# one could. C takes and returns it too, or an interrupt could keep it.
+# one could. The core takes and returns it too, or an interrupt could keep it.
 _at_once = threading.RLock()
 
 
@@ -94,18 +89,7 @@ def apart(method: Callable[..., Any]) -> Callable[..., Any]:
             copy = like(self, before)
             method(copy, *args, **more)
             resumed = "coefs_" in before and (incremental or copy.warm_start)
-            calls, undone = _changes(self, before, vars(copy), resumed, mine)
-            to_nowhere: deque[Any] = deque(maxlen=0)
-            forward, back = map(operator.call, calls), map(operator.call, undone)
-            try:
-                to_nowhere.extend(forward)
-            except MemoryError:  # not an interrupt, which may come when all is done
-                if _at_once._is_owned():  # type: ignore[attr-defined]
-                    try:
-                        to_nowhere.extend(back)
-                    finally:
-                        _at_once.release()
-                raise
+            _hand_over(self, before, vars(copy), resumed, mine)
         finally:
             del mine, this  # no call, so that no signal can come in between
         return self
@@ -130,60 +114,43 @@ def like(one: Any, attributes: dict[str, Any]) -> Any:
     return copy
 
 
-def _changes(
+def _hand_over(
     estimator: Any,
     before: dict[str, Any],
     after: dict[str, Any],
     resumed: bool,
     fit: _Known,
-) -> tuple[list[Callable[[], Any]], list[Callable[[], Any]]]:
-    """Calls that make the estimator what its copy has become, and that take it back.
+) -> None:
+    """Make the estimator what its copy has become, or leave it as it is.
 
     What the fit has not touched is left alone: parameters may have been set meanwhile.
     A fit that went on writes into the memory and the lists there are, where views that
     the user holds look; a new one leaves them to whoever still holds them.
     """
     state = vars(estimator)
-    known = map(before.get, after, repeat(_ABSENT))
-    learnt = dict(compress(after.items(), map(operator.is_not, after.values(), known)))
+    learnt, gone = _core.changes(before, after)
     model = learnt.pop("_model")
-    certain: list[Callable[[], Any]] = [
-        partial(state.pop, name, None) for name in before.keys() - after.keys()
-    ]
     theta, widths = after["_parameters"], after["_widths"]
+    memory = None
     if resumed and _can_take(estimator, theta, widths):
         del learnt["_parameters"]
-        # NumPy would let other threads run while it copies.
-        certain.append(
-            _assignment(memoryview(estimator._parameters), memoryview(theta))
-        )
+        memory = estimator._parameters, theta
     else:
         coefs, intercepts = _parameters.views(theta, widths)
         # The weights first: what goes when other attributes come may predict.
         weights = {"_parameters": theta, "_widths": widths}
         weights |= {"coefs_": coefs, "intercepts_": intercepts}
         learnt = weights | learnt
-    grown: list[Callable[[], Any]] = []
-    undone: list[Callable[[], Any]] = []
+    grown = []
     for name in _CURVES:
         curve = learnt.get(name)
         if isinstance(curve, Longer):
-            held = curve.before
-            if isinstance(held, list) and state.get(name) is held:
-                grown.append(partial(list.extend, held, curve.more))
-                undone.append(partial(operator.delitem, held, slice(len(held), None)))
+            if isinstance(curve.before, list) and state.get(name) is curve.before:
+                grown.append((curve.before, curve.more))
                 del learnt[name]
             else:
-                learnt[name] = [*held, *curve.more]
-    begin = partial(operator.setitem, state, "_model", fit)
-    learn = partial(state.update, learnt)
-    certain += [partial(operator.setitem, state, "_model", model), _at_once.release]
-    if "_model" in before:
-        undone.append(partial(operator.setitem, state, "_model", before["_model"]))
-    else:
-        undone.append(partial(state.pop, "_model", None))
-    # What may lack memory comes first.
-    return [_at_once.acquire, begin, *grown, learn, *certain], undone
+                learnt[name] = [*curve.before, *curve.more]
+    _core.hand_over(_at_once, state, fit, model, grown, learnt, gone, memory)
 
 
 def _can_take(estimator: Any, theta: Any, widths: tuple[int, ...]) -> bool:
@@ -193,10 +160,6 @@ def _can_take(estimator: Any, theta: Any, widths: tuple[int, ...]) -> bool:
         return False
     held = estimator._parameters
     return held.dtype == theta.dtype and held.flags.writeable
-
-
-def _assignment(target: Any, values: Any) -> Callable[[], Any]:
-    return partial(operator.setitem, target, slice(None), values)
 
 
 def _model_of(estimator: Any) -> object:

@@ -60,6 +60,32 @@ def class_numbers(labels: object, classes: object, /) -> np.ndarray | None:
     is not found in the classes, which are in ascending order.
     """
 
+def changes(
+    before: dict[str, Any], after: dict[str, Any], /
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the items of ``after`` that are other objects or missing in ``before``,
+    and the names that only ``before`` has."""
+
+def hand_over(
+    lock: object,
+    state: dict[str, Any],
+    begun: object,
+    ended: object,
+    grown: list[tuple[list[Any], list[Any]]],
+    learnt: dict[str, Any],
+    gone: list[str],
+    memory: tuple[np.ndarray, np.ndarray] | None,
+    /,
+) -> None:
+    """Make an estimator what its fit has made of a copy of it, all at once.
+
+    Holding the lock, ``state["_model"]`` becomes ``begun``, the first list of each pair
+    grows by the second, what was learnt comes into the state, the second array's bytes
+    come into the first, what is gone leaves the state, and ``state["_model"]`` becomes
+    ``ended``. No signal handler and, where there is a GIL, no other thread runs in
+    between. An exception, MemoryError say, leaves everything as it was.
+    """
+
 @final
 class Net:
     """The shape of a network: an immutable value.

@@ -410,7 +410,8 @@ def test_net_is_an_immutable_value():
 def test_everything_says_what_it_is_for():
     names = ["size", "predict", "gradient", "train"]
     things = [_core, _core.is_plain, _core.are_views, _core.class_numbers]
-    things += [_core.force_threads, _core.Net, _core.Prepared]
+    things += [_core.changes, _core.hand_over, _core.force_threads]
+    things += [_core.Net, _core.Prepared]
     things += [getattr(_core.Net, name) for name in names]
     assert all(thing.__doc__ for thing in things)
 

@@ -23,7 +23,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 import nnfast
-from nnfast import MLPClassifier, MLPRegressor, _apart
+from nnfast import MLPClassifier, MLPRegressor, _apart, _core
 from nnfast._prepared import Model
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -511,20 +511,19 @@ def test_ctrl_c_at_every_line_of_a_fit(method, settings):
     assert elsewhere(partial(is_free, _apart._at_once))()
 
 
-def test_curves_are_cut_again_where_the_end_of_a_fit_lacks_memory(monkeypatch):
+def test_curves_are_cut_again_where_the_end_of_a_fit_fails(monkeypatch):
     settings = {**SMALL, "early_stopping": True, "warm_start": True}
     model = MLPRegressor(**settings).fit(X, y)
-    before, changes = state(model), _apart._changes
+    before, hand_over = state(model), _core.hand_over
     held = model.loss_curve_, model.validation_scores_
 
-    def failing(*arguments):
-        calls, undone = changes(*arguments)
-        assert len(undone) == 3
-        return [*calls[:4], partial(bytearray, 2**62), *calls[4:]], undone
+    def failing(lock, state, begun, ended, grown, *others):
+        assert len(grown) == 2
+        hand_over(lock, state, begun, ended, [*grown, (1, 2)], *others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_apart, "_changes", failing)
-        with pytest.raises(MemoryError):
+        patch.setattr(_core, "hand_over", failing)
+        with pytest.raises(TypeError, match=r"^grown must be pairs of lists, got "):
             model.fit(X, y)
     assert state(model) == before
     assert elsewhere(partial(is_free, _apart._at_once))()

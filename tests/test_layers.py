@@ -13,7 +13,7 @@ CSRC = Path(__file__).resolve().parents[1] / "csrc"
 LAYERS = """
     py/module
     py/net_type py/prepared py/training
-    py/detached py/epochs py/labels py/views
+    py/detached py/epochs py/handover py/labels py/views
     py/core py/rows
     py/arrays py/fields
     evaluate predict train

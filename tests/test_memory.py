@@ -101,17 +101,17 @@ HANDING_OVER = """
     import _testcapi
     import numpy as np
     from concurrent.futures import ThreadPoolExecutor
-    from nnfast import MLPRegressor, _apart
+    from nnfast import MLPRegressor, _apart, _core
 
     X = np.zeros((20, 3))
     settings = {"hidden_layer_sizes": (3,), "max_iter": 2, "tol": 1e9}
     settings |= {"random_state": 0, "warm_start": True, "early_stopping": True}
-    changes = _apart._changes
+    hand_over = _core.hand_over
     nth = width = 0
 
     def armed(*arguments):
-        calls, undone = changes(*arguments)
-        return [lambda: _testcapi.set_nomemory(nth, nth + width), *calls], undone
+        _testcapi.set_nomemory(nth, nth + width)
+        hand_over(*arguments)
 
     def is_free():
         taken = _apart._at_once.acquire(timeout=9)
@@ -121,11 +121,11 @@ HANDING_OVER = """
 
     ends = set()
     with ThreadPoolExecutor(1) as another:
-        for width, nth in itertools.product((1, 3), range(20)):
-            _apart._changes = changes
+        for width, nth in itertools.product((1, 3), range(40)):
+            _core.hand_over = hand_over
             model = MLPRegressor(**settings).fit(X, np.arange(20.0))
             before = model._model, len(model.loss_curve_)
-            _apart._changes = armed
+            _core.hand_over = armed
             error = None
             try:
                 model.fit(X, np.arange(20.0))

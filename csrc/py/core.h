@@ -36,6 +36,10 @@ PyObject *nnf_net_train(PyObject *self, PyObject *args, PyObject *kwargs);
 /* are_views of the module, in views.c. */
 PyObject *nnf_are_views(PyObject *module, PyObject *const *args, Py_ssize_t n_args);
 
+/* changes and hand_over of the module, in handover.c. */
+PyObject *nnf_changes(PyObject *module, PyObject *args);
+PyObject *nnf_hand_over(PyObject *module, PyObject *args);
+
 /* class_numbers of the module, in labels.c. */
 PyObject *nnf_class_numbers(PyObject *module, PyObject *const *args, Py_ssize_t n_args);
 

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The end of a fit: the estimator becomes what its copy has become. No signal handler
+ * runs in between and, where there is a GIL, no other thread; without one, a lock keeps
+ * those away that ask for it. What goes may have a finalizer, which may run.
+ */
+#include "core.h"
+
+#include <string.h>
+
+/* Two states of an estimator. */
+
+/* Items of the later one that are other objects in the earlier; -1 with an exception.
+ */
+static int
+find_learnt(PyObject *before, PyObject *after, PyObject *learnt)
+{
+    PyObject *name, *value;
+    Py_ssize_t at = 0;
+
+    while (PyDict_Next(after, &at, &name, &value)) {
+        PyObject *known = PyDict_GetItemWithError(before, name);
+
+        if (known == value) {
+            continue;
+        }
+        if (PyErr_Occurred() || PyDict_SetItem(learnt, name, value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Names that only the earlier one has; -1 with an exception. */
+static int
+find_gone(PyObject *before, PyObject *after, PyObject *gone)
+{
+    PyObject *name, *value;
+    Py_ssize_t at = 0;
+
+    while (PyDict_Next(before, &at, &name, &value)) {
+        int stays = PyDict_Contains(after, name);
+
+        if (stays < 0 || (!stays && PyList_Append(gone, name) < 0)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+PyObject *
+nnf_changes(PyObject *module, PyObject *args)
+{
+    PyObject *before, *after, *learnt, *gone, *result = NULL;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!O!:changes", &PyDict_Type, &before, &PyDict_Type,
+                          &after)) {
+        return NULL;
+    }
+    /* Copies of our own: a name that is no str is compared by code that may do
+     * anything. */
+    before = PyDict_Copy(before);
+    after = PyDict_Copy(after);
+    learnt = PyDict_New();
+    gone = PyList_New(0);
+    if (before != NULL && after != NULL && learnt != NULL && gone != NULL &&
+        find_learnt(before, after, learnt) == 0 &&
+        find_gone(before, after, gone) == 0) {
+        result = PyTuple_Pack(2, learnt, gone);
+    }
+    Py_XDECREF(before);
+    Py_XDECREF(after);
+    Py_XDECREF(learnt);
+    Py_XDECREF(gone);
+    return result;
+}
+
+/* From one to the other. */
+
+struct handover {
+    PyObject *lock, *release; /* had before, for which there must be memory */
+    PyObject *state;
+    PyObject *begun, *ended; /* _model in between, and then */
+    PyObject *grown, *learnt, *gone;
+    PyObject *name, *former;        /* "_model"; that before, or NULL */
+    Py_ssize_t n_grown;             /* lists that have grown already */
+    Py_buffer weights, new_weights; /* of length 0: none are copied */
+};
+
+/* 0, or -1 with a TypeError. */
+static int
+read_pair(const char *expected, PyTypeObject *type, PyObject *pair, PyObject **first,
+          PyObject **second)
+{
+    if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2) {
+        *first = PyTuple_GET_ITEM(pair, 0);
+        *second = PyTuple_GET_ITEM(pair, 1);
+        if (PyObject_TypeCheck(*first, type) && PyObject_TypeCheck(*second, type)) {
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_TypeError, "%s, got %R", expected, pair);
+    return -1;
+}
+
+/* A list of those that grow, and what it grows by. */
+static int
+growing(const struct handover *over, Py_ssize_t i, PyObject **list, PyObject **more)
+{
+    return read_pair("grown must be pairs of lists", &PyList_Type,
+                     PyList_GET_ITEM(over->grown, i), list, more);
+}
+
+/* All that may lack memory; -1 with an exception. */
+static int
+learn(struct handover *over)
+{
+    PyObject *list, *more;
+
+    if (PyDict_SetItem(over->state, over->name, over->begun) < 0) {
+        return -1;
+    }
+    for (; over->n_grown < PyList_GET_SIZE(over->grown); over->n_grown++) {
+        Py_ssize_t length;
+
+        if (growing(over, over->n_grown, &list, &more) < 0) {
+            return -1;
+        }
+        length = PyList_GET_SIZE(list);
+        if (PyList_SetSlice(list, length, length, more) < 0) {
+            return -1;
+        }
+    }
+    return PyDict_Update(over->state, over->learnt);
+}
+
+/* The rest, which cannot fail: every item is there, or may be missing. */
+static void
+conclude(struct handover *over)
+{
+    if (over->weights.len > 0) {
+        memcpy(over->weights.buf, over->new_weights.buf, (size_t)over->weights.len);
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(over->gone); i++) {
+        PyDict_DelItem(over->state, PyList_GET_ITEM(over->gone, i));
+        PyErr_Clear();
+    }
+    PyDict_SetItem(over->state, over->name, over->ended);
+}
+
+/* All is as before. */
+static void
+take_back(struct handover *over)
+{
+    PyObject *list, *more;
+
+    while (over->n_grown-- > 0) {
+        if (growing(over, over->n_grown, &list, &more) == 0) {
+            Py_ssize_t length = PyList_GET_SIZE(list);
+
+            PyList_SetSlice(list, length - PyList_GET_SIZE(more), length, NULL);
+        }
+    }
+    if (over->former == NULL) {
+        PyDict_DelItem(over->state, over->name);
+    }
+    else {
+        PyDict_SetItem(over->state, over->name, over->former);
+    }
+    PyErr_Clear();
+}
+
+/* 0, or -1 with an exception, of what a call has returned. */
+static int
+drop(PyObject *result)
+{
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* 0, or -1 with an exception and nothing changed. The lock may have to be waited for:
+ * only there can an interrupt come through. */
+static int
+run(struct handover *over)
+{
+    PyObject *type, *value, *traceback;
+
+    if (drop(PyObject_CallMethod(over->lock, "acquire", NULL)) < 0) {
+        return -1;
+    }
+    over->former = PyDict_GetItemWithError(over->state, over->name);
+    Py_XINCREF(over->former);
+    if (learn(over) == 0) {
+        conclude(over);
+        return drop(PyObject_CallNoArgs(over->release));
+    }
+    PyErr_Fetch(&type, &value, &traceback);
+    take_back(over);
+    if (drop(PyObject_CallNoArgs(over->release)) < 0) {
+        PyErr_WriteUnraisable(over->release);
+    }
+    PyErr_Restore(type, value, traceback);
+    return -1;
+}
+
+/* The memory that others look at and that which has the new weights. */
+static int
+read_memory(struct handover *over, PyObject *memory)
+{
+    PyObject *weights, *new_weights;
+
+    if (memory == Py_None) {
+        return 0;
+    }
+    if (read_pair("memory must be None or a pair of arrays", &PyBaseObject_Type, memory,
+                  &weights, &new_weights) < 0 ||
+        PyObject_GetBuffer(weights, &over->weights, PyBUF_WRITABLE) < 0 ||
+        PyObject_GetBuffer(new_weights, &over->new_weights, PyBUF_SIMPLE) < 0) {
+        return -1;
+    }
+    if (over->weights.len != over->new_weights.len) {
+        PyErr_Format(PyExc_ValueError,
+                     "memory must be of one size, got %zd and %zd bytes",
+                     over->weights.len, over->new_weights.len);
+        return -1;
+    }
+    return 0;
+}
+
+PyObject *
+nnf_hand_over(PyObject *module, PyObject *args)
+{
+    struct handover over = {.name = PyUnicode_InternFromString("_model")};
+    PyObject *memory;
+    bool done;
+
+    (void)module;
+    done = over.name != NULL &&
+           PyArg_ParseTuple(args, "OO!OOO!O!O!O:hand_over", &over.lock, &PyDict_Type,
+                            &over.state, &over.begun, &over.ended, &PyList_Type,
+                            &over.grown, &PyDict_Type, &over.learnt, &PyList_Type,
+                            &over.gone, &memory) &&
+           (over.release = PyObject_GetAttrString(over.lock, "release")) != NULL &&
+           read_memory(&over, memory) == 0 && run(&over) == 0;
+    Py_XDECREF(over.name);
+    Py_XDECREF(over.release);
+    Py_XDECREF(over.former);
+    PyBuffer_Release(&over.weights);
+    PyBuffer_Release(&over.new_weights);
+    if (!done) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}

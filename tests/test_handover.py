@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a fit has learnt becomes the estimator's all at once, or not at all; whatever it
+is called with, the core refuses or does it. Whole fits are in test_fits_apart.py.
+"""
+
+import sys
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_core_junk import ALLOWED, JUNK, RELAXED
+
+from nnfast import _core
+
+OLD = {"_model": 0, "kept": 1, "changed": 2, "gone": 3}
+
+
+class Lock:
+    """Notes what is done with it."""
+
+    def __init__(self, state):
+        self.state, self.seen = state, []
+
+    def acquire(self):
+        self.seen.append(("acquired", self.state.copy()))
+
+    def release(self):
+        self.seen.append(("released", self.state.copy()))
+
+
+def arguments(**others):
+    """Of a hand-over in which everything that can happen does."""
+    state = OLD.copy()
+    usual = {
+        "lock": Lock(state),
+        "state": state,
+        "begun": 4,
+        "ended": 5,
+        "grown": [([1.0], [2.0, 3.0]), ([], [4.0])],
+        "learnt": {"changed": 6, "new": 7},
+        "gone": ["gone", "never there"],
+        "memory": (np.zeros(3), np.arange(3.0)),
+    }
+    return usual | others
+
+
+def hand_over(given):
+    _core.hand_over(*given.values())
+
+
+def test_changes():
+    one, other = object(), 1.5
+    before = {"same": one, "other": other, "gone": one, "none": None}
+    after = {"new": one, "none": None, "other": float("1.5"), "same": one}
+    learnt, gone = _core.changes(before, after)
+    assert learnt == {"new": one, "other": 1.5}
+    assert learnt["other"] is after["other"]
+    assert gone == ["gone"]
+    assert _core.changes(before, before) == ({}, [])
+
+
+def test_names_that_are_no_strings_may_do_anything_when_they_are_compared():
+    class Name:
+        def __init__(self, others):
+            self.others = others
+
+        def __hash__(self):
+            return 0
+
+        def __eq__(self, other):
+            self.others.clear()
+            return False
+
+    before, after = {}, {}
+    for others in (before, after):
+        others |= {Name(others): i for i in range(9)}
+    names = [*before, *after]
+    learnt, gone = _core.changes(before, after)
+    assert set(map(id, learnt)) == set(map(id, names[9:]))
+    assert list(map(id, gone)) == list(map(id, names[:9]))
+    assert not before
+    assert not after
+
+
+def test_everything_is_handed_over():
+    given = arguments()
+    hand_over(given)
+    new = {"_model": 5, "kept": 1, "changed": 6, "new": 7}
+    assert given["state"] == new
+    assert given["lock"].seen == [("acquired", OLD), ("released", new)]
+    assert [held for held, _ in given["grown"]] == [[1.0, 2.0, 3.0], [4.0]]
+    assert np.array_equal(*given["memory"])
+
+
+def test_meanwhile_the_model_is_another():
+    looks = []
+
+    class Last:
+        def __del__(self):
+            looks.append(given["state"]["_model"])
+
+    given = arguments(lock=threading.RLock())
+    given["state"]["changed"] = Last()
+    hand_over(given)
+    assert looks == [4]
+
+
+@pytest.mark.parametrize("model", [{}, {"_model": 0}])
+@pytest.mark.parametrize(
+    ("others", "error", "words"),
+    [
+        ({"state": []}, TypeError, "argument 2 must be dict, not list"),
+        ({"grown": ()}, TypeError, "argument 5 must be list, not tuple"),
+        ({"grown": [([1.0], [2.0]), ([1], 2)]}, TypeError, "grown must be pairs of"),
+        ({"grown": [([1.0], [2.0]), 3]}, TypeError, "grown must be pairs of lists, g"),
+        ({"learnt": []}, TypeError, "argument 6 must be dict, not list"),
+        ({"gone": ()}, TypeError, "argument 7 must be list, not tuple"),
+        ({"memory": 1}, TypeError, "memory must be None or a pair of arrays, got 1"),
+        ({"memory": (1, 2)}, TypeError, "a bytes-like object is required, not 'int'"),
+        ({"memory": (b"12", b"34")}, BufferError, "Object is not writable"),
+        (
+            {"memory": (np.zeros(3), np.zeros(2))},
+            ValueError,
+            "memory must be of one size, got 24 and 16 bytes",
+        ),
+        ({"lock": 1}, AttributeError, "'int' object has no attribute 'release'"),
+    ],
+)
+def test_nothing_is_changed_by_a_failure(model, others, error, words):
+    state = {"kept": 1, **model}
+    given = arguments(**({"state": state, "lock": threading.RLock()} | others))
+    before = repr(given)
+    with pytest.raises(error, match=words):
+        hand_over(given)
+    assert repr(given) == before
+    if "lock" not in others:
+        assert not given["lock"]._is_owned()
+
+
+def test_what_the_lock_raises_comes_through():
+    class Refusing(Lock):
+        def acquire(self):
+            raise KeyboardInterrupt
+
+    given = arguments(lock=Refusing({}))
+    with pytest.raises(KeyboardInterrupt):
+        hand_over(given)
+    assert given["state"] == OLD
+
+
+def test_a_lock_that_cannot_be_released_hides_no_failure(monkeypatch):
+    class Kept(Lock):
+        def release(self):
+            raise OSError("kept")
+
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda hidden: seen.append(hidden[1]))
+    given = arguments(lock=Kept({}), grown=[0])
+    with pytest.raises(TypeError, match="grown must be pairs of lists, got 0"):
+        hand_over(given)
+    assert list(map(repr, seen)) == ["OSError('kept')"]
+    assert given["state"] == OLD
+
+
+@RELAXED
+@given(
+    st.lists(JUNK, max_size=8),
+    st.dictionaries(st.sampled_from(list(arguments())), JUNK),
+)
+def test_junk(junk, others):
+    for call in (
+        partial(_core.changes, *junk[:3]),
+        partial(_core.hand_over, *junk),
+        partial(hand_over, arguments(**others)),
+    ):
+        try:
+            call()
+        except (*ALLOWED, AttributeError, BufferError):
+            pass
