@@ -31,24 +31,6 @@ count_anew(struct nnf_crew *crew)
 }
 
 void
-nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double work,
-               const struct nnf_poll *poll)
-{
-    size_t n_threads = min_size(crew->team.n_threads, nnf_threads_limit());
-
-    crew->kernels = kernels;
-    crew->poll = poll;
-    crew->asked = 0;
-    count_anew(crew);
-    atomic_init(&crew->stopped, false);
-    nnf_pace_begin(&crew->pace, n_threads, work / kernels->poll_work, nnf_clock);
-    if (n_threads > 1) {
-        nnf_team_take_pace(&crew->pace);
-    }
-    nnf_crew_return(crew);
-}
-
-void
 nnf_crew_end(struct nnf_crew *crew)
 {
     nnf_crew_leave(crew);
@@ -101,6 +83,18 @@ is_late(struct nnf_crew *crew)
     return now - crew->asked >= NNF_POLL_NANOSECONDS;
 }
 
+/* Ask poll; true when the call is to end. */
+static bool
+ask_now(struct nnf_crew *crew)
+{
+    bool stopped = ask(crew);
+
+    count_anew(crew);
+    crew->asked = crew->pace.clock();
+    atomic_store_explicit(&crew->stopped, stopped, memory_order_relaxed);
+    return stopped;
+}
+
 bool
 nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work)
 {
@@ -110,13 +104,41 @@ nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work)
         crew->work += work;
         if (crew->work >= crew->kernels->poll_work ||
             (crew->work >= crew->look && is_late(crew))) {
-            stopped = ask(crew);
-            count_anew(crew);
-            crew->asked = crew->pace.clock();
-            atomic_store_explicit(&crew->stopped, stopped, memory_order_relaxed);
+            stopped = ask_now(crew);
         }
     }
     return stopped;
+}
+
+/* The caller waits for its helpers: one may have a much slower processor. */
+static void
+wait_on(void *context)
+{
+    struct nnf_crew *crew = context;
+
+    if (!atomic_load_explicit(&crew->stopped, memory_order_relaxed) && is_late(crew)) {
+        ask_now(crew);
+    }
+}
+
+void
+nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double work,
+               const struct nnf_poll *poll)
+{
+    size_t n_threads = min_size(crew->team.n_threads, nnf_threads_limit());
+
+    crew->kernels = kernels;
+    crew->poll = poll;
+    crew->asked = 0;
+    crew->team.idle = wait_on;
+    crew->team.idle_context = crew;
+    count_anew(crew);
+    atomic_init(&crew->stopped, false);
+    nnf_pace_begin(&crew->pace, n_threads, work / kernels->poll_work, nnf_clock);
+    if (n_threads > 1) {
+        nnf_team_take_pace(&crew->pace);
+    }
+    nnf_crew_return(crew);
 }
 
 double

@@ -28,8 +28,10 @@ typedef pthread_t nnf_thread;
 void nnf_mutex_lock(nnf_mutex *mutex);
 void nnf_mutex_unlock(nnf_mutex *mutex);
 
-/* Sleep until woken, for whatever reason, without the mutex meanwhile. */
+/* Sleep until woken, for whatever reason, without the mutex meanwhile; nap: for so many
+ * nanoseconds at most. */
 void nnf_condition_wait(nnf_condition *condition, nnf_mutex *mutex);
+void nnf_condition_nap(nnf_condition *condition, nnf_mutex *mutex, double nanoseconds);
 void nnf_condition_wake_all(nnf_condition *condition);
 
 /* A thread that runs nnf_pool_work(argument) and gets no signals; false when the system
@@ -46,6 +48,7 @@ bool nnf_system_begin(void);
 
 /* What the pool does, in threads.c. */
 void nnf_pool_work(void *argument);
+void nnf_pool_settle(void); /* before a fork, in the thread that forks */
 void nnf_pool_forget(void); /* in a forked child, where its threads do not exist */
 void nnf_pool_close(void);  /* before the library's code goes: at exit, by dlclose */
 

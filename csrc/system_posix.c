@@ -30,6 +30,18 @@ nnf_condition_wait(nnf_condition *condition, nnf_mutex *mutex)
 }
 
 void
+nnf_condition_nap(nnf_condition *condition, nnf_mutex *mutex, double nanoseconds)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_REALTIME, &end); /* the one that a condition goes by */
+    end.tv_nsec += (long)nanoseconds;
+    end.tv_sec += end.tv_nsec / 1000000000;
+    end.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(condition, mutex, &end);
+}
+
+void
 nnf_condition_wake_all(nnf_condition *condition)
 {
     pthread_cond_broadcast(condition);
@@ -78,7 +90,7 @@ static bool forgets_in_children;
 __attribute__((constructor)) static void
 enter(void)
 {
-    forgets_in_children = pthread_atfork(NULL, NULL, nnf_pool_forget) == 0;
+    forgets_in_children = pthread_atfork(nnf_pool_settle, NULL, nnf_pool_forget) == 0;
 }
 
 bool

@@ -33,6 +33,13 @@ nnf_condition_wait(nnf_condition *condition, nnf_mutex *mutex)
 }
 
 void
+nnf_condition_nap(nnf_condition *condition, nnf_mutex *mutex, double nanoseconds)
+{
+    SleepConditionVariableSRW((CONDITION_VARIABLE *)condition, (SRWLOCK *)mutex,
+                              (DWORD)(nanoseconds / 1e6), 0);
+}
+
+void
 nnf_condition_wake_all(nnf_condition *condition)
 {
     WakeAllConditionVariable((CONDITION_VARIABLE *)condition);

@@ -12,6 +12,9 @@
 #define PATIENCE 50e3
 #define LOOKS 16 /* between two looks at the clock */
 
+/* Nanoseconds between two calls of a waiting team's idle function. */
+#define NAP 5e6
+
 /* A place that no cache line of another shares. */
 #define APART 128
 
@@ -52,6 +55,9 @@ static struct {
     .finished = NNF_CONDITION_INITIAL,
     .limit = NNF_MAX_THREADS,
 };
+
+/* The team of the innermost task that this thread has called, and is in. */
+static _Thread_local struct nnf_team *innermost;
 
 static inline void
 relax(void)
@@ -278,6 +284,7 @@ nnf_team_plan(struct nnf_team *team, size_t n_threads, struct arena *arena)
 {
     team->n_threads = max_size(1, min_size(n_threads, NNF_MAX_THREADS));
     team->taken = arena_take(arena, team->n_threads, sizeof *team->taken);
+    team->idle = NULL;
 }
 
 void
@@ -303,25 +310,76 @@ nnf_team_size(const struct nnf_team *team)
     return nnf_team_forced() ? most : max_size(1, most / max_size(1, n_calls));
 }
 
+static bool
+is_waiting(const struct nnf_team *team)
+{
+    return atomic_load_explicit(&team->finished, memory_order_acquire) != team->offers;
+}
+
+/* Sleep until the helpers have finished. Whatever is called meanwhile may call and
+ * fork: the pool's lock is free then, and nobody waits. */
 static void
-wait_for_helpers(struct nnf_team *team, size_t n)
+sleep_until_finished(struct nnf_team *team, bool idles)
+{
+    nnf_mutex_lock(&pool.lock);
+    atomic_fetch_add(&pool.n_waiting, 1);
+    while (is_waiting(team)) {
+        if (!idles) {
+            nnf_condition_wait(&pool.finished, &pool.lock);
+            continue;
+        }
+        nnf_condition_nap(&pool.finished, &pool.lock, NAP);
+        atomic_fetch_sub(&pool.n_waiting, 1);
+        nnf_mutex_unlock(&pool.lock);
+        team->idle(team->idle_context);
+        nnf_mutex_lock(&pool.lock);
+        atomic_fetch_add(&pool.n_waiting, 1);
+    }
+    atomic_fetch_sub(&pool.n_waiting, 1);
+    nnf_mutex_unlock(&pool.lock);
+}
+
+static void
+wait_for_helpers(struct nnf_team *team, bool idles)
 {
     for (double end = nnf_clock() + PATIENCE; nnf_clock() < end;) {
         for (int i = 0; i < LOOKS; i++) {
-            if (atomic_load_explicit(&team->finished, memory_order_acquire) == n) {
+            if (!is_waiting(team)) {
                 return;
             }
             relax();
         }
     }
     /* One has lost its CPU: perhaps it can have this one. */
-    nnf_mutex_lock(&pool.lock);
-    atomic_fetch_add(&pool.n_waiting, 1);
-    while (atomic_load(&team->finished) != n) {
-        nnf_condition_wait(&pool.finished, &pool.lock);
+    sleep_until_finished(team, idles && team->idle != NULL);
+}
+
+/* See to it that no helper is in the team's task any more. */
+static void
+settle(struct nnf_team *team, bool idles)
+{
+    size_t there = atomic_load_explicit(&pool.n_helpers, memory_order_acquire);
+
+    for (size_t i = 0; i < there && team->offers > 0; i++) {
+        struct nnf_team *ours = team, *none = NULL;
+
+        team->offers -=
+            atomic_compare_exchange_strong(&pool.helpers[i].offer, &ours, none);
     }
-    atomic_fetch_sub(&pool.n_waiting, 1);
-    nnf_mutex_unlock(&pool.lock);
+    if (is_waiting(team)) {
+        wait_for_helpers(team, idles);
+    }
+    team->offers = 0;
+    atomic_store(&team->finished, 0);
+}
+
+/* Tasks that this thread is in go on in the child, but no helper does. */
+void
+nnf_pool_settle(void)
+{
+    for (struct nnf_team *team = innermost; team != NULL; team = team->outer) {
+        settle(team, false);
+    }
 }
 
 /* Offer the task to as many helpers as it has shares for; do what they leave. */
@@ -329,24 +387,19 @@ static void
 share_out(struct nnf_team *team)
 {
     size_t there = atomic_load_explicit(&pool.n_helpers, memory_order_acquire);
-    size_t offers = 0, end = 0;
 
     if (there < team->n_shares - 1) {
         there = start_helpers(team->n_shares - 1);
         team->n_threads = min_size(team->n_threads, there + 1); /* do not ask again */
     }
-    for (; end < there && offers < team->n_shares - 1; end++) {
-        offers += offer(&pool.helpers[end], team);
+    team->outer = innermost;
+    innermost = team;
+    for (size_t i = 0; i < there && team->offers < team->n_shares - 1; i++) {
+        team->offers += offer(&pool.helpers[i], team);
     }
     do_shares(team, 0);
-    for (size_t i = 0; i < end && offers > 0; i++) {
-        struct nnf_team *ours = team, *none = NULL;
-
-        offers -= atomic_compare_exchange_strong(&pool.helpers[i].offer, &ours, none);
-    }
-    if (offers > 0) {
-        wait_for_helpers(team, offers);
-    }
+    settle(team, true);
+    innermost = team->outer;
 }
 
 void
@@ -362,6 +415,7 @@ nnf_team_run(struct nnf_team *team, size_t n_shares, nnf_task *task, void *conte
     for (size_t i = 0; i < n_shares; i++) {
         atomic_init(&team->taken[i], false);
     }
+    team->offers = 0;
     atomic_init(&team->finished, 0);
     share_out(team);
 }

@@ -38,7 +38,13 @@ struct nnf_team {
     void *context;
     size_t n_shares;
     atomic_bool *taken;     /* n_threads: shares that are begun or done */
+    size_t offers;          /* helpers that were asked, and not told to stay away */
     atomic_size_t finished; /* helpers that have come and gone */
+    struct nnf_team *outer; /* the caller's, in a task of which this one was called */
+
+    /* Called now and then while the caller has nothing to do but wait; or null. */
+    void (*idle)(void *context);
+    void *idle_context;
 };
 
 /* Take what the team needs from the workspace. */

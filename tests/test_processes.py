@@ -207,6 +207,36 @@ def test_a_handler_that_fits_and_predicts_with_the_same_model(solver):
     assert all("further up in this thread" in words for words in refused)
 
 
+@needs_fork
+@needs_timer
+def test_a_handler_that_forks_while_helpers_are_at_work():
+    """The child, which lacks them, goes on with the call like its parent."""
+    rows = np.random.default_rng(0).standard_normal((600, 500))
+    parent, children = os.getpid(), []
+
+    def fork():
+        if len(children) == 8:
+            return
+        child = os.fork()
+        if child:
+            children.append(child)
+        else:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(60)
+
+    with forks.shared_among(2):
+        model = MLPClassifier((1500, 1500), max_iter=1, random_state=0, n_jobs=2)
+        model.fit(rows[:2], [0, 1])
+        expected = model.predict_proba(rows).tobytes()
+        with Alarm(fork):
+            while len(children) < 8:
+                found = model.predict_proba(rows).tobytes()
+                if os.getpid() != parent:
+                    os._exit(found != expected)
+                assert found == expected
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
+
+
 def test_what_a_handler_raises_ends_the_fit_and_changes_nothing():
     model = forks.fitted()
     before = joblib.hash(vars(model))

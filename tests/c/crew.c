@@ -121,6 +121,49 @@ check_late_polls(void)
     end(&b);
 }
 
+static double
+passing_clock(void)
+{
+    return now += NNF_POLL_NANOSECONDS / 2;
+}
+
+/* A helper that is done only when poll has been asked, by which its caller waits. */
+struct slow {
+    struct nnf_crew *crew;
+    atomic_bool begun;
+};
+
+static void
+work_slowly(void *context, const struct nnf_part *part)
+{
+    struct slow *slow = context;
+    double end = nnf_clock() + 20e9;
+
+    if (part->worker == 0) {
+        while (!atomic_load(&slow->begun) && nnf_clock() < end) {
+        }
+        return;
+    }
+    atomic_store(&slow->begun, true);
+    while (!nnf_crew_stopped(slow->crew, part->worker, 0) && nnf_clock() < end) {
+    }
+}
+
+static void
+check_idle_polls(void)
+{
+    struct bench b;
+    struct slow slow = {0};
+
+    begin(&b, 2, 1e6, 1);
+    b.crew.pace.clock = passing_clock;
+    b.asked.last = 3;
+    slow.crew = &b.crew;
+    check(!nnf_crew_run(&b.crew, 2, work_slowly, &slow), "a caller that waits polls");
+    check(b.asked.times == 3, "until it is told to stop");
+    end(&b);
+}
+
 /* A task that counts its shares. */
 static void
 count(void *context, const struct nnf_part *part)
@@ -254,6 +297,7 @@ main(void)
 {
     check_polls();
     check_late_polls();
+    check_idle_polls();
     check_runs();
     check_workers();
     check_room();

@@ -16,6 +16,11 @@
 #include <stdlib.h>
 #include <time.h>
 
+#if !defined(_WIN32)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 enum { MOST_SHARES = 8, COUNT = 1000 };
 
 static void
@@ -212,6 +217,89 @@ check_helpers(void)
     free(taken);
 }
 
+/* A task that a helper takes long for. */
+
+struct slow {
+    atomic_bool begun, may_end, ended;
+    bool forks;
+    int child; /* its number; 0: in the child */
+};
+
+static const size_t LONG = 20000; /* milliseconds */
+
+static void
+wait_for(atomic_bool *event)
+{
+    for (size_t i = 0; i < LONG && !atomic_load(event); i++) {
+        nap();
+    }
+}
+
+static void
+work_slowly(void *context, const struct nnf_part *part)
+{
+    struct slow *slow = context;
+
+    if (part->worker > 0) {
+        atomic_store(&slow->begun, true);
+        if (!slow->forks) {
+            wait_for(&slow->may_end);
+        }
+        for (int i = 0; i < 30; i++) {
+            nap();
+        }
+        atomic_store(&slow->ended, true);
+        return;
+    }
+    wait_for(&slow->begun);
+#if !defined(_WIN32)
+    if (slow->forks) {
+        slow->child = fork();
+    }
+#endif
+}
+
+static void
+let_end(void *context)
+{
+    atomic_store(&((struct slow *)context)->may_end, true);
+}
+
+static void
+check_idle_callers(void)
+{
+    atomic_bool taken[2];
+    struct slow slow = {.child = -1};
+    struct nnf_team team = team_of(2, taken);
+
+    team.idle = let_end;
+    team.idle_context = &slow;
+    nnf_team_run(&team, 2, work_slowly, &slow);
+    check(atomic_load(&slow.may_end), "a caller is idle while a helper is at work");
+    check(atomic_load(&slow.ended), "and waits for it");
+}
+
+/* A caller that forks in a task, as a signal handler may: its helpers end theirs first.
+ */
+static void
+check_forks(void)
+{
+#if !defined(_WIN32)
+    atomic_bool taken[2];
+    struct slow slow = {.forks = true, .child = -1};
+    struct nnf_team team = team_of(2, taken);
+    int status = -1;
+
+    nnf_team_run(&team, 2, work_slowly, &slow);
+    if (slow.child == 0) {
+        _exit(!atomic_load(&slow.ended));
+    }
+    check(atomic_load(&slow.ended), "a task is done in the parent of a fork");
+    check(waitpid(slow.child, &status, 0) == slow.child && status == 0,
+          "and in the child");
+#endif
+}
+
 static void
 check_clock(void)
 {
@@ -239,5 +327,7 @@ main(void)
     check_clock();
     check_team();
     check_helpers();
+    check_idle_callers();
+    check_forks();
     return verdict();
 }
