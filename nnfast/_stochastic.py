@@ -202,7 +202,9 @@ def train(
     beaten = result["best_score"] > before.best_score
     if best is not None and (beaten or not resume):
         theta = best
-    if not all_finite(theta):
+    # The core has looked at the last weights of each epoch that came to its end.
+    seen = best is None and result["stop"] != "interrupted"
+    if not (seen or all_finite(theta)):
         raise _diverged(result)
     return theta, attributes
 
