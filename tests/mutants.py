@@ -46,6 +46,7 @@ TESTS += [
 TESTS += ["core_interrupts.py"]
 TESTS += ["memory.py::test_every_allocation_of_the_core"]
 TESTS += ["memory.py::test_whichever_allocation_of_python_fails"]
+TESTS += ["memory.py::test_memory_that_fails_as_a_fit_hands_over"]
 TESTS += ["memory.py::test_an_array_at_work_cannot_be_resized"]
 TESTS += ["memory.py::test_an_array_that_is_checked_cannot_be_resized"]
 TESTS += ["memory.py::test_the_peak_of_a_fit_is_what_the_page_says"]

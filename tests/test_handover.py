@@ -124,7 +124,7 @@ def test_meanwhile_the_model_is_another():
         (
             {"memory": (np.zeros(3), np.zeros(2))},
             ValueError,
-            "memory must be of one size, got 24 and 16 bytes",
+            "memory must be a pair of one size, got 24 and 16 bytes",
         ),
         ({"lock": 1}, AttributeError, "'int' object has no attribute 'release'"),
     ],

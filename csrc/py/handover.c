@@ -221,7 +221,7 @@ read_memory(struct handover *over, PyObject *memory)
     }
     if (over->weights.len != over->new_weights.len) {
         PyErr_Format(PyExc_ValueError,
-                     "memory must be of one size, got %zd and %zd bytes",
+                     "memory must be a pair of one size, got %zd and %zd bytes",
                      over->weights.len, over->new_weights.len);
         return -1;
     }
