@@ -110,17 +110,6 @@ nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work)
     return stopped;
 }
 
-/* The caller waits for its helpers: one may have a much slower processor. */
-static void
-wait_on(void *context)
-{
-    struct nnf_crew *crew = context;
-
-    if (!atomic_load_explicit(&crew->stopped, memory_order_relaxed) && is_late(crew)) {
-        ask_now(crew);
-    }
-}
-
 void
 nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double work,
                const struct nnf_poll *poll)
@@ -130,8 +119,6 @@ nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double 
     crew->kernels = kernels;
     crew->poll = poll;
     crew->asked = 0;
-    crew->team.idle = wait_on;
-    crew->team.idle_context = crew;
     count_anew(crew);
     atomic_init(&crew->stopped, false);
     nnf_pace_begin(&crew->pace, n_threads, work / kernels->poll_work, nnf_clock);
@@ -177,10 +164,24 @@ nnf_crew_workers(struct nnf_crew *crew, double work)
     return worth < (double)most ? max_size(1, (size_t)worth) : most;
 }
 
+/* The caller waits for its helpers: one may have a much slower processor. */
+static void
+wait_on(void *context)
+{
+    struct nnf_crew *crew = context;
+
+    if (!atomic_load_explicit(&crew->stopped, memory_order_relaxed) && is_late(crew)) {
+        ask_now(crew);
+    }
+}
+
 bool
 nnf_crew_run(struct nnf_crew *crew, size_t n_workers, nnf_task *task, void *context)
 {
+    crew->team.idle = wait_on;
+    crew->team.idle_context = crew;
     nnf_team_run(&crew->team, n_workers, task, context);
+    crew->team.idle = NULL;
     return n_workers == 1 ? !atomic_load_explicit(&crew->stopped, memory_order_relaxed)
                           : !nnf_crew_spent(crew, TEAM_NANOSECONDS);
 }

@@ -2,8 +2,8 @@
  *
  * Who does the work of a call, and who may end it: a team of threads, as many of them
  * as are worth it, and the caller's poll. Worker 0 is the caller's own thread; it
- * counts the work that is done and asks poll when enough has come together, the others
- * only see the answer.
+ * counts the work that is done and asks poll when enough of it has come together or
+ * enough time has passed, while it waits for the others too; they only see the answer.
  */
 #ifndef NNF_CREW_H
 #define NNF_CREW_H

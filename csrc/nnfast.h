@@ -164,9 +164,9 @@ const char *nnf_row_numbers_check(const struct nnf_data *data, size_t n,
 
 /* Being asked while at work. */
 
-/* Called with context every 10 to 50 ms of work, counted in work, where θ is whole (or,
- * with more than four million weights, in the middle of a step). Non-zero stops the
- * call; a null function, or a null pointer to this, is never called. */
+/* Called with context every 5 to 30 ms, where θ is whole (or, with more than four
+ * million weights, in the middle of a step). Non-zero stops the call; a null function,
+ * or a null pointer to this, is never called. */
 struct nnf_poll {
     int (*call)(void *context);
     void *context;

@@ -30,8 +30,7 @@ are_tiles_short(const struct nnf_plan *plan)
 }
 
 /* Plans for a prediction of which that is the only one. The threads share a tile also
- * where it is long: it is loaded without a poll, and none comes while the caller waits
- * for another thread's. */
+ * where it is long: it is loaded without a poll. */
 static size_t
 count_plans(const struct nnf_plan *plan, size_t n_rows, size_t n_threads)
 {

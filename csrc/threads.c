@@ -56,8 +56,16 @@ static struct {
     .limit = NNF_MAX_THREADS,
 };
 
+/* The usual model of glibc gets memory when a thread first looks, and ends the process
+ * where there is none. */
+#if defined(__GLIBC__)
+#define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
+#else
+#define THREAD_LOCAL _Thread_local
+#endif
+
 /* The team of the innermost task that this thread has called, and is in. */
-static _Thread_local struct nnf_team *innermost;
+static THREAD_LOCAL struct nnf_team *innermost;
 
 static inline void
 relax(void)
@@ -313,7 +321,8 @@ nnf_team_size(const struct nnf_team *team)
 static bool
 is_waiting(const struct nnf_team *team)
 {
-    return atomic_load_explicit(&team->finished, memory_order_acquire) != team->offers;
+    /* Not before the waiter has said that it waits: see nnf_pool_work. */
+    return atomic_load(&team->finished) != team->offers;
 }
 
 /* Sleep until the helpers have finished. Whatever is called meanwhile may call and
@@ -364,6 +373,7 @@ settle(struct nnf_team *team, bool idles)
         struct nnf_team *ours = team, *none = NULL;
 
         team->offers -=
+            look(&pool.helpers[i]) == team &&
             atomic_compare_exchange_strong(&pool.helpers[i].offer, &ours, none);
     }
     if (is_waiting(team)) {

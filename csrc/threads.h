@@ -9,8 +9,9 @@
  * there are.
  *
  * The pool is the core's only state: threads started when they are first wanted, asleep
- * between calls, ended with the process; and what calls have learnt about their pace. A
- * forked child begins with an empty one.
+ * between calls, ended with the process; what calls have learnt about their pace; and
+ * which tasks a thread is in. A forked child begins with an empty one, in the tasks of
+ * the thread that forked, which no helper is in any more.
  */
 #ifndef NNF_THREADS_H
 #define NNF_THREADS_H

@@ -137,10 +137,8 @@ def _hand_over(
         memory = estimator._parameters, theta
     else:
         coefs, intercepts = _parameters.views(theta, widths)
-        # The weights first: what goes when other attributes come may predict.
-        weights = {"_parameters": theta, "_widths": widths}
-        weights |= {"coefs_": coefs, "intercepts_": intercepts}
-        learnt = weights | learnt
+        learnt |= {"_parameters": theta, "_widths": widths}
+        learnt |= {"coefs_": coefs, "intercepts_": intercepts}
     grown = []
     for name in _CURVES:
         curve = learnt.get(name)

@@ -370,7 +370,7 @@ def test_a_child_in_the_middle_of_its_fit_is_kept_from_a_second_one(monkeypatch)
 
 
 def test_what_goes_as_a_fit_hands_over_may_predict(monkeypatch):
-    """It is not kept waiting for its own thread; what it sees may be some of either."""
+    """It goes when all is done."""
     looks = []
 
     class Last:
@@ -382,7 +382,7 @@ def test_what_goes_as_a_fit_hands_over_may_predict(monkeypatch):
 
     model = new()
     during_a_fit(monkeypatch, model, assign)
-    assert looks == [(_apart._Known, (len(X),))]
+    assert looks == [(Model, (len(X),))]
     assert bits(model) == bits(fitted())
 
 
@@ -523,7 +523,7 @@ def test_curves_are_cut_again_where_the_end_of_a_fit_fails(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(_core, "hand_over", failing)
-        with pytest.raises(TypeError, match=r"^grown must be pairs of lists, got "):
+        with pytest.raises(TypeError, match=r"^grown must be pairs of two lists, got "):
             model.fit(X, y)
     assert state(model) == before
     assert elsewhere(partial(is_free, _apart._at_once))()

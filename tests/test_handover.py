@@ -3,6 +3,8 @@
 is called with, the core refuses or does it. Whole fits are in test_fits_apart.py.
 """
 
+import contextlib
+import itertools
 import sys
 import threading
 from functools import partial
@@ -15,6 +17,7 @@ from test_core_junk import ALLOWED, JUNK, RELAXED
 
 from nnfast import _core
 
+EMPTY = []
 OLD = {"_model": 0, "kept": 1, "changed": 2, "gone": 3}
 
 
@@ -95,7 +98,7 @@ def test_everything_is_handed_over():
     assert np.array_equal(*given["memory"])
 
 
-def test_meanwhile_the_model_is_another():
+def test_what_goes_sees_that_all_is_done():
     looks = []
 
     class Last:
@@ -105,7 +108,59 @@ def test_meanwhile_the_model_is_another():
     given = arguments(lock=threading.RLock())
     given["state"]["changed"] = Last()
     hand_over(given)
-    assert looks == [4]
+    assert looks == [5]
+
+
+class Name:
+    """Equal hashes, and an action when one of them is compared."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def __hash__(self):
+        return hash("_model")
+
+    def __eq__(self, other):
+        self.action()
+        return False
+
+
+def test_comparisons_may_do_anything_to_what_is_given():
+    given = arguments(lock=threading.RLock())
+    kept = [given[name] for name in ("gone", "grown", "learnt")]
+
+    def clear():
+        for each in kept:
+            each.clear()
+
+    state = {Name(clear): i for i in range(6)}
+    given["state"] = state
+    hand_over(given)
+    assert state["_model"] == 5
+    assert kept == [[], [], {}]
+
+
+@pytest.mark.parametrize("nth", range(1, 9))
+def test_comparisons_that_fail(nth, monkeypatch):
+    """Before all is done nothing is; then it is told beside."""
+    count = itertools.count(1)
+
+    def fail():
+        if next(count) >= nth:
+            raise OverflowError
+
+    hidden = []
+    monkeypatch.setattr(sys, "unraisablehook", hidden.append)
+    given = arguments(lock=threading.RLock())
+    given["state"] = {Name(lambda: None): 0}
+    given["state"] |= {"kept": 1}
+    next(iter(given["state"])).action = fail
+    with contextlib.suppress(OverflowError):
+        hand_over(given)
+    assert not given["lock"]._is_owned()
+    names = {name for name in given["state"] if type(name) is str}
+    if "new" not in names:
+        assert [held for held, _ in given["grown"]] == [[1.0], []]
 
 
 @pytest.mark.parametrize("model", [{}, {"_model": 0}])
@@ -114,8 +169,17 @@ def test_meanwhile_the_model_is_another():
     [
         ({"state": []}, TypeError, "argument 2 must be dict, not list"),
         ({"grown": ()}, TypeError, "argument 5 must be list, not tuple"),
-        ({"grown": [([1.0], [2.0]), ([1], 2)]}, TypeError, "grown must be pairs of"),
-        ({"grown": [([1.0], [2.0]), 3]}, TypeError, "grown must be pairs of lists, g"),
+        (
+            {"grown": [([1.0], [2.0]), ([1], 2)]},
+            TypeError,
+            "grown must be pairs of two lists, got",
+        ),
+        (
+            {"grown": [([1.0], [2.0]), 3]},
+            TypeError,
+            "grown must be pairs of two lists, g",
+        ),
+        ({"grown": [(EMPTY, EMPTY)]}, TypeError, "grown must be pairs of two lists, g"),
         ({"learnt": []}, TypeError, "argument 6 must be dict, not list"),
         ({"gone": ()}, TypeError, "argument 7 must be list, not tuple"),
         ({"memory": 1}, TypeError, "memory must be None or a pair of arrays, got 1"),
@@ -140,6 +204,34 @@ def test_nothing_is_changed_by_a_failure(model, others, error, words):
         assert not given["lock"]._is_owned()
 
 
+def test_a_lack_of_memory_changes_nothing():
+    """Wherever it comes, and whatever size a dict has when it has to grow."""
+    api = pytest.importorskip("_testcapi")
+    failures = 0
+    for size, n_new, nth in itertools.product(range(1, 50), (1, 9, 20), range(12)):
+        state = {str(i): i for i in range(size)}
+        learnt = {f"new {i}": i for i in range(n_new)} | {"0": -1}
+        lists = ([0.0] * 50, [1.0] * 20), ([2.0] * 50, [3.0] * 20)
+        given = arguments(
+            state=state, lock=threading.RLock(), learnt=learnt, grown=[*lists]
+        )
+        before = state.copy()
+        api.set_nomemory(nth, nth + 1)
+        try:
+            hand_over(given)
+        except MemoryError:
+            failed = True
+        else:
+            failed = False
+        finally:
+            api.remove_mem_hooks()
+        assert (state == before) is failed
+        assert [len(held) for held, _ in lists] == ([50] * 2 if failed else [70] * 2)
+        assert not given["lock"]._is_owned()
+        failures += failed
+    assert failures > 100
+
+
 def test_what_the_lock_raises_comes_through():
     class Refusing(Lock):
         def acquire(self):
@@ -151,18 +243,22 @@ def test_what_the_lock_raises_comes_through():
     assert given["state"] == OLD
 
 
-def test_a_lock_that_cannot_be_released_hides_no_failure(monkeypatch):
+def test_a_lock_that_cannot_be_released_hides_nothing(monkeypatch):
     class Kept(Lock):
         def release(self):
             raise OSError("kept")
 
+    def fail():
+        raise OverflowError
+
     seen = []
     monkeypatch.setattr(sys, "unraisablehook", lambda hidden: seen.append(hidden[1]))
-    given = arguments(lock=Kept({}), grown=[0])
-    with pytest.raises(TypeError, match="grown must be pairs of lists, got 0"):
-        hand_over(given)
-    assert list(map(repr, seen)) == ["OSError('kept')"]
-    assert given["state"] == OLD
+    given = arguments(lock=Kept({}))
+    hand_over(given)
+    assert given["state"]["_model"] == 5
+    with pytest.raises(OverflowError):
+        hand_over(arguments(lock=Kept({}), state={Name(fail): 0}))
+    assert list(map(repr, seen)) == ["OSError('kept')"] * 2
 
 
 @RELAXED

@@ -2,7 +2,8 @@
  *
  * The end of a fit: the estimator becomes what its copy has become. No signal handler
  * runs in between and, where there is a GIL, no other thread; without one, a lock keeps
- * those away that ask for it. What goes may have a finalizer, which may run.
+ * those away that ask for it. What goes is kept until then, for it may have a finalizer
+ * that runs anything.
  */
 #include "core.h"
 
@@ -80,10 +81,10 @@ nnf_changes(PyObject *module, PyObject *args)
 
 struct handover {
     PyObject *lock, *release; /* had before, for which there must be memory */
-    PyObject *state;
-    PyObject *begun, *ended; /* _model in between, and then */
+    PyObject *state, *before; /* the estimator's, and a copy of it: nothing goes yet */
+    PyObject *begun, *ended;  /* _model in between, and then */
     PyObject *grown, *learnt, *gone;
-    PyObject *name, *former;        /* "_model"; that before, or NULL */
+    PyObject *name;                 /* "_model" */
     Py_ssize_t n_grown;             /* lists that have grown already */
     Py_buffer weights, new_weights; /* of length 0: none are copied */
 };
@@ -96,7 +97,8 @@ read_pair(const char *expected, PyTypeObject *type, PyObject *pair, PyObject **f
     if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2) {
         *first = PyTuple_GET_ITEM(pair, 0);
         *second = PyTuple_GET_ITEM(pair, 1);
-        if (PyObject_TypeCheck(*first, type) && PyObject_TypeCheck(*second, type)) {
+        if (*first != *second && PyObject_TypeCheck(*first, type) &&
+            PyObject_TypeCheck(*second, type)) {
             return 0;
         }
     }
@@ -104,104 +106,12 @@ read_pair(const char *expected, PyTypeObject *type, PyObject *pair, PyObject **f
     return -1;
 }
 
-/* A list of those that grow, and what it grows by. */
+/* List i of those that grow, and what it grows by. */
 static int
 growing(const struct handover *over, Py_ssize_t i, PyObject **list, PyObject **more)
 {
-    return read_pair("grown must be pairs of lists", &PyList_Type,
-                     PyList_GET_ITEM(over->grown, i), list, more);
-}
-
-/* All that may lack memory; -1 with an exception. */
-static int
-learn(struct handover *over)
-{
-    PyObject *list, *more;
-
-    if (PyDict_SetItem(over->state, over->name, over->begun) < 0) {
-        return -1;
-    }
-    for (; over->n_grown < PyList_GET_SIZE(over->grown); over->n_grown++) {
-        Py_ssize_t length;
-
-        if (growing(over, over->n_grown, &list, &more) < 0) {
-            return -1;
-        }
-        length = PyList_GET_SIZE(list);
-        if (PyList_SetSlice(list, length, length, more) < 0) {
-            return -1;
-        }
-    }
-    return PyDict_Update(over->state, over->learnt);
-}
-
-/* The rest, which cannot fail: every item is there, or may be missing. */
-static void
-conclude(struct handover *over)
-{
-    if (over->weights.len > 0) {
-        memcpy(over->weights.buf, over->new_weights.buf, (size_t)over->weights.len);
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(over->gone); i++) {
-        PyDict_DelItem(over->state, PyList_GET_ITEM(over->gone, i));
-        PyErr_Clear();
-    }
-    PyDict_SetItem(over->state, over->name, over->ended);
-}
-
-/* All is as before. */
-static void
-take_back(struct handover *over)
-{
-    PyObject *list, *more;
-
-    while (over->n_grown-- > 0) {
-        if (growing(over, over->n_grown, &list, &more) == 0) {
-            Py_ssize_t length = PyList_GET_SIZE(list);
-
-            PyList_SetSlice(list, length - PyList_GET_SIZE(more), length, NULL);
-        }
-    }
-    if (over->former == NULL) {
-        PyDict_DelItem(over->state, over->name);
-    }
-    else {
-        PyDict_SetItem(over->state, over->name, over->former);
-    }
-    PyErr_Clear();
-}
-
-/* 0, or -1 with an exception, of what a call has returned. */
-static int
-drop(PyObject *result)
-{
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
-/* 0, or -1 with an exception and nothing changed. The lock may have to be waited for:
- * only there can an interrupt come through. */
-static int
-run(struct handover *over)
-{
-    PyObject *type, *value, *traceback;
-
-    if (drop(PyObject_CallMethod(over->lock, "acquire", NULL)) < 0) {
-        return -1;
-    }
-    over->former = PyDict_GetItemWithError(over->state, over->name);
-    Py_XINCREF(over->former);
-    if (learn(over) == 0) {
-        conclude(over);
-        return drop(PyObject_CallNoArgs(over->release));
-    }
-    PyErr_Fetch(&type, &value, &traceback);
-    take_back(over);
-    if (drop(PyObject_CallNoArgs(over->release)) < 0) {
-        PyErr_WriteUnraisable(over->release);
-    }
-    PyErr_Restore(type, value, traceback);
-    return -1;
+    return read_pair("grown must be pairs of two lists", &PyList_Type,
+                     PyTuple_GET_ITEM(over->grown, i), list, more);
 }
 
 /* The memory that others look at and that which has the new weights. */
@@ -228,26 +138,177 @@ read_memory(struct handover *over, PyObject *memory)
     return 0;
 }
 
+/* Everything that is needed, in tuples that nobody else has; -1 with an exception, and
+ * then too drop_arguments comes next. */
+static int
+read_arguments(struct handover *over, PyObject *args)
+{
+    PyObject *grown, *gone, *memory, *list, *more;
+
+    *over = (struct handover){0};
+    if (!PyArg_ParseTuple(args, "OO!OOO!O!O!O:hand_over", &over->lock, &PyDict_Type,
+                          &over->state, &over->begun, &over->ended, &PyList_Type,
+                          &grown, &PyDict_Type, &over->learnt, &PyList_Type, &gone,
+                          &memory) ||
+        (over->name = PyUnicode_InternFromString("_model")) == NULL ||
+        (over->release = PyObject_GetAttrString(over->lock, "release")) == NULL ||
+        (over->grown = PyList_AsTuple(grown)) == NULL ||
+        (over->gone = PyList_AsTuple(gone)) == NULL || read_memory(over, memory) < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(over->grown); i++) {
+        if (growing(over, i, &list, &more) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void
+drop_arguments(struct handover *over)
+{
+    Py_XDECREF(over->name);
+    Py_XDECREF(over->release);
+    Py_XDECREF(over->grown);
+    Py_XDECREF(over->gone);
+    Py_XDECREF(over->before);
+    PyBuffer_Release(&over->weights);
+    PyBuffer_Release(&over->new_weights);
+}
+
+/* All that may lack memory; -1 with an exception. */
+static int
+learn(struct handover *over)
+{
+    PyObject *list, *more;
+
+    over->before = PyDict_Copy(over->state);
+    if (over->before == NULL ||
+        PyDict_SetItem(over->state, over->name, over->begun) < 0) {
+        return -1;
+    }
+    for (; over->n_grown < PyTuple_GET_SIZE(over->grown); over->n_grown++) {
+        Py_ssize_t length;
+
+        if (growing(over, over->n_grown, &list, &more) < 0) {
+            return -1;
+        }
+        length = PyList_GET_SIZE(list);
+        if (PyList_SetSlice(list, length, length, more) < 0) {
+            return -1;
+        }
+    }
+    return PyDict_Update(over->state, over->learnt);
+}
+
+/* The rest, for which no memory is needed: what is gone may have been missing. */
+static void
+conclude(struct handover *over)
+{
+    if (over->weights.len > 0) {
+        memmove(over->weights.buf, over->new_weights.buf, (size_t)over->weights.len);
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(over->gone); i++) {
+        PyDict_DelItem(over->state, PyTuple_GET_ITEM(over->gone, i));
+        PyErr_Clear();
+    }
+    if (PyDict_SetItem(over->state, over->name, over->ended) < 0) {
+        PyErr_WriteUnraisable(over->name);
+    }
+}
+
+/* An item of the state as it was. */
+static void
+restore(struct handover *over, PyObject *name)
+{
+    PyObject *value;
+
+    Py_INCREF(name);
+    value = PyDict_GetItemWithError(over->before, name);
+    if (value == NULL) {
+        PyErr_Clear();
+        PyDict_DelItem(over->state, name);
+    }
+    else {
+        PyDict_SetItem(over->state, name, value);
+    }
+    PyErr_Clear();
+    Py_DECREF(name);
+}
+
+/* All is as before, which needs no memory: lists are cut by a few items at a time. */
+static void
+take_back(struct handover *over)
+{
+    const Py_ssize_t few = 8;
+    PyObject *list, *more, *name, *value;
+    Py_ssize_t at = 0;
+
+    if (over->before == NULL) {
+        return;
+    }
+    while (over->n_grown-- > 0) {
+        if (growing(over, over->n_grown, &list, &more) < 0) {
+            PyErr_Clear();
+            continue;
+        }
+        for (Py_ssize_t left = PyList_GET_SIZE(more); left > 0; left -= few) {
+            Py_ssize_t length = PyList_GET_SIZE(list);
+            Py_ssize_t part = left < few ? left : few;
+
+            PyList_SetSlice(list, length - part, length, NULL);
+            PyErr_Clear();
+        }
+    }
+    while (PyDict_Next(over->learnt, &at, &name, &value)) {
+        restore(over, name);
+    }
+    restore(over, over->name);
+}
+
+/* 0, or -1 with an exception, of what a call has returned. */
+static int
+drop(PyObject *result)
+{
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+/* 0, or -1 with an exception and nothing changed. The lock may have to be waited for:
+ * only there can an interrupt come through. */
+static int
+run(struct handover *over)
+{
+    PyObject *type = NULL, *value = NULL, *traceback = NULL;
+    bool learnt;
+
+    if (drop(PyObject_CallMethod(over->lock, "acquire", NULL)) < 0) {
+        return -1;
+    }
+    learnt = learn(over) == 0;
+    if (learnt) {
+        conclude(over);
+    }
+    else {
+        PyErr_Fetch(&type, &value, &traceback);
+        take_back(over);
+    }
+    if (drop(PyObject_CallNoArgs(over->release)) < 0) {
+        PyErr_WriteUnraisable(over->release);
+    }
+    PyErr_Restore(type, value, traceback);
+    return learnt ? 0 : -1;
+}
+
 PyObject *
 nnf_hand_over(PyObject *module, PyObject *args)
 {
-    struct handover over = {.name = PyUnicode_InternFromString("_model")};
-    PyObject *memory;
+    struct handover over;
     bool done;
 
     (void)module;
-    done = over.name != NULL &&
-           PyArg_ParseTuple(args, "OO!OOO!O!O!O:hand_over", &over.lock, &PyDict_Type,
-                            &over.state, &over.begun, &over.ended, &PyList_Type,
-                            &over.grown, &PyDict_Type, &over.learnt, &PyList_Type,
-                            &over.gone, &memory) &&
-           (over.release = PyObject_GetAttrString(over.lock, "release")) != NULL &&
-           read_memory(&over, memory) == 0 && run(&over) == 0;
-    Py_XDECREF(over.name);
-    Py_XDECREF(over.release);
-    Py_XDECREF(over.former);
-    PyBuffer_Release(&over.weights);
-    PyBuffer_Release(&over.new_weights);
+    done = read_arguments(&over, args) == 0 && run(&over) == 0;
+    drop_arguments(&over);
     if (!done) {
         return NULL;
     }
