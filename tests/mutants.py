@@ -35,15 +35,8 @@ PROGRAMS = ["refusals", "pace", "plan", "batch", "pieces", "crew", "team", "trai
 PROGRAMS += ["steps", "source", "sweep", "stops", "threads", "limits"]
 TESTS = ["core_settings.py", "core_input.py", "core_callbacks.py", "training_ends.py"]
 TESTS += ["validation.py", "dropout.py", "core_junk.py", "gradients.py", "sparse.py"]
-TESTS += [
-    "views.py",
-    "prepared.py",
-    "class_numbers.py",
-    "handover.py",
-    "training.py",
-    "pieces.py",
-]
-TESTS += ["core_interrupts.py"]
+TESTS += ["views.py", "prepared.py", "class_numbers.py", "training.py", "pieces.py"]
+TESTS += ["core_interrupts.py", "handover.py"]
 TESTS += ["memory.py::test_every_allocation_of_the_core"]
 TESTS += ["memory.py::test_whichever_allocation_of_python_fails"]
 TESTS += ["memory.py::test_memory_that_fails_as_a_fit_hands_over"]
