@@ -400,9 +400,9 @@ def test_ctrl_c_in_the_epoch_that_diverges(monkeypatch):
     monkeypatch.setattr(
         MLPRegressor, "_network", lambda self, *given: Net(network(self, *given))
     )
-    # The core looks for signals well before the end of an epoch.
+    # The core looks for signals after many steps, and well before the end of an epoch.
     rows = rng.normal(size=(8000, 300))
-    settings = {"solver": "sgd", "learning_rate_init": 1e305, "batch_size": 50}
+    settings = {"solver": "sgd", "learning_rate_init": 1e305, "batch_size": 1}
     model = MLPRegressor(hidden_layer_sizes=(300, 300), **settings)
     refused(model, ValueError, r"in epoch 1\.$", rows, rows[:, 0])
 

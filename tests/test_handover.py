@@ -114,11 +114,11 @@ def test_what_goes_sees_that_all_is_done():
 class Name:
     """Equal hashes, and an action when one of them is compared."""
 
-    def __init__(self, action):
-        self.action = action
+    def __init__(self, action, like="_model"):
+        self.action, self.like = action, like
 
     def __hash__(self):
-        return hash("_model")
+        return hash(self.like)
 
     def __eq__(self, other):
         self.action()
@@ -138,6 +138,21 @@ def test_comparisons_may_do_anything_to_what_is_given():
     hand_over(given)
     assert state["_model"] == 5
     assert kept == [[], [], {}]
+
+
+def test_a_failed_deletion_is_told(monkeypatch):
+    def fail():
+        raise OverflowError("compared")
+
+    hidden = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: hidden.append(told[1]))
+    name = Name(lambda: None, "gone")
+    given = arguments(lock=threading.RLock(), state={name: 0, "gone": 1})
+    name.action = fail
+    hand_over(given)
+    assert list(map(repr, hidden)) == ["OverflowError('compared')"]
+    name.action = lambda: None
+    assert given["state"]["_model"] == 5
 
 
 @pytest.mark.parametrize("nth", range(1, 9))

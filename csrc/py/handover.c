@@ -138,21 +138,22 @@ read_memory(struct handover *over, PyObject *memory)
     return 0;
 }
 
-/* Everything that is needed, in tuples that nobody else has; -1 with an exception, and
- * then too drop_arguments comes next. */
+/* Everything that is needed, in containers that nobody else has; -1 with an exception,
+ * and then too drop_arguments comes next. */
 static int
 read_arguments(struct handover *over, PyObject *args)
 {
-    PyObject *grown, *gone, *memory, *list, *more;
+    PyObject *grown, *learnt, *gone, *memory, *list, *more;
 
     *over = (struct handover){0};
     if (!PyArg_ParseTuple(args, "OO!OOO!O!O!O:hand_over", &over->lock, &PyDict_Type,
                           &over->state, &over->begun, &over->ended, &PyList_Type,
-                          &grown, &PyDict_Type, &over->learnt, &PyList_Type, &gone,
+                          &grown, &PyDict_Type, &learnt, &PyList_Type, &gone,
                           &memory) ||
         (over->name = PyUnicode_InternFromString("_model")) == NULL ||
         (over->release = PyObject_GetAttrString(over->lock, "release")) == NULL ||
         (over->grown = PyList_AsTuple(grown)) == NULL ||
+        (over->learnt = PyDict_Copy(learnt)) == NULL ||
         (over->gone = PyList_AsTuple(gone)) == NULL || read_memory(over, memory) < 0) {
         return -1;
     }
@@ -170,13 +171,15 @@ drop_arguments(struct handover *over)
     Py_XDECREF(over->name);
     Py_XDECREF(over->release);
     Py_XDECREF(over->grown);
+    Py_XDECREF(over->learnt);
     Py_XDECREF(over->gone);
     Py_XDECREF(over->before);
     PyBuffer_Release(&over->weights);
     PyBuffer_Release(&over->new_weights);
 }
 
-/* All that may lack memory; -1 with an exception. */
+/* All that may lack memory; -1 with an exception. Lists come last: to cut one again may
+ * need memory, to restore the state does not. */
 static int
 learn(struct handover *over)
 {
@@ -184,7 +187,8 @@ learn(struct handover *over)
 
     over->before = PyDict_Copy(over->state);
     if (over->before == NULL ||
-        PyDict_SetItem(over->state, over->name, over->begun) < 0) {
+        PyDict_SetItem(over->state, over->name, over->begun) < 0 ||
+        PyDict_Update(over->state, over->learnt) < 0) {
         return -1;
     }
     for (; over->n_grown < PyTuple_GET_SIZE(over->grown); over->n_grown++) {
@@ -198,7 +202,20 @@ learn(struct handover *over)
             return -1;
         }
     }
-    return PyDict_Update(over->state, over->learnt);
+    return 0;
+}
+
+/* Of an exception that cannot end what is being done, unless it says that a name is not
+ * there. */
+static void
+tell_unless_missing(PyObject *name)
+{
+    if (PyErr_ExceptionMatches(PyExc_KeyError)) {
+        PyErr_Clear();
+    }
+    else {
+        PyErr_WriteUnraisable(name);
+    }
 }
 
 /* The rest, for which no memory is needed: what is gone may have been missing. */
@@ -209,8 +226,11 @@ conclude(struct handover *over)
         memmove(over->weights.buf, over->new_weights.buf, (size_t)over->weights.len);
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(over->gone); i++) {
-        PyDict_DelItem(over->state, PyTuple_GET_ITEM(over->gone, i));
-        PyErr_Clear();
+        PyObject *name = PyTuple_GET_ITEM(over->gone, i);
+
+        if (PyDict_DelItem(over->state, name) < 0) {
+            tell_unless_missing(name);
+        }
     }
     if (PyDict_SetItem(over->state, over->name, over->ended) < 0) {
         PyErr_WriteUnraisable(over->name);
@@ -236,7 +256,8 @@ restore(struct handover *over, PyObject *name)
     Py_DECREF(name);
 }
 
-/* All is as before, which needs no memory: lists are cut by a few items at a time. */
+/* All is as before; lists are cut by a few items at a time, which needs no memory but
+ * where CPython moves the rest. */
 static void
 take_back(struct handover *over)
 {
