@@ -197,6 +197,7 @@ def test_comparisons_that_fail(nth, monkeypatch):
         ({"grown": [(EMPTY, EMPTY)]}, TypeError, "grown must be pairs of two lists, g"),
         ({"learnt": []}, TypeError, "argument 6 must be dict, not list"),
         ({"gone": ()}, TypeError, "argument 7 must be list, not tuple"),
+        ({"gone": ["gone", []]}, TypeError, "unhashable type: 'list'"),
         ({"memory": 1}, TypeError, "memory must be None or a pair of arrays, got 1"),
         ({"memory": (1, 2)}, TypeError, "a bytes-like object is required, not 'int'"),
         ({"memory": (b"12", b"34")}, BufferError, "Object is not writable"),

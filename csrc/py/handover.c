@@ -162,6 +162,11 @@ read_arguments(struct handover *over, PyObject *args)
             return -1;
         }
     }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(over->gone); i++) {
+        if (PyObject_Hash(PyTuple_GET_ITEM(over->gone, i)) == -1) {
+            return -1; /* no name of an item */
+        }
+    }
     return 0;
 }
 
