@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "crew.h"
 
+#include "paces.h"
 #include "system.h"
 
 /* The clock is looked at so often in the work between two polls. Counts cannot know of
@@ -31,11 +32,29 @@ count_anew(struct nnf_crew *crew)
 }
 
 void
+nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double work,
+               const struct nnf_poll *poll)
+{
+    size_t n_threads = min_size(crew->team.n_threads, nnf_threads_limit());
+
+    crew->kernels = kernels;
+    crew->poll = poll;
+    crew->asked = 0;
+    count_anew(crew);
+    atomic_init(&crew->stopped, false);
+    nnf_pace_begin(&crew->pace, n_threads, work / kernels->poll_work, nnf_clock);
+    if (n_threads > 1) {
+        nnf_paces_take(&crew->pace);
+    }
+    nnf_crew_return(crew);
+}
+
+void
 nnf_crew_end(struct nnf_crew *crew)
 {
     nnf_crew_leave(crew);
     if (crew->pace.shared || crew->pace.measuring || crew->pace.home_rate > 0) {
-        nnf_team_leave_pace(&crew->pace);
+        nnf_paces_leave(&crew->pace);
     }
 }
 
@@ -55,20 +74,6 @@ nnf_crew_return(struct nnf_crew *crew)
     nnf_pace_return(&crew->pace);
 }
 
-static bool
-ask(struct nnf_crew *crew)
-{
-    bool stop;
-
-    if (crew->poll == NULL || crew->poll->call == NULL) {
-        return false;
-    }
-    nnf_crew_leave(crew);
-    stop = crew->poll->call(crew->poll->context) != 0;
-    nnf_crew_return(crew);
-    return stop;
-}
-
 /* Whether the clock says that poll has not been asked for long: since its first look,
  * so that a short call does without one. */
 static bool
@@ -85,10 +90,15 @@ is_late(struct nnf_crew *crew)
 
 /* Ask poll; true when the call is to end. */
 static bool
-ask_now(struct nnf_crew *crew)
+ask(struct nnf_crew *crew)
 {
-    bool stopped = ask(crew);
+    bool stopped = false;
 
+    if (crew->poll != NULL && crew->poll->call != NULL) {
+        nnf_crew_leave(crew);
+        stopped = crew->poll->call(crew->poll->context) != 0;
+        nnf_crew_return(crew);
+    }
     count_anew(crew);
     crew->asked = crew->pace.clock();
     atomic_store_explicit(&crew->stopped, stopped, memory_order_relaxed);
@@ -104,28 +114,10 @@ nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work)
         crew->work += work;
         if (crew->work >= crew->kernels->poll_work ||
             (crew->work >= crew->look && is_late(crew))) {
-            stopped = ask_now(crew);
+            stopped = ask(crew);
         }
     }
     return stopped;
-}
-
-void
-nnf_crew_begin(struct nnf_crew *crew, const struct nnf_kernels *kernels, double work,
-               const struct nnf_poll *poll)
-{
-    size_t n_threads = min_size(crew->team.n_threads, nnf_threads_limit());
-
-    crew->kernels = kernels;
-    crew->poll = poll;
-    crew->asked = 0;
-    count_anew(crew);
-    atomic_init(&crew->stopped, false);
-    nnf_pace_begin(&crew->pace, n_threads, work / kernels->poll_work, nnf_clock);
-    if (n_threads > 1) {
-        nnf_team_take_pace(&crew->pace);
-    }
-    nnf_crew_return(crew);
 }
 
 double
@@ -171,7 +163,7 @@ wait_on(void *context)
     struct nnf_crew *crew = context;
 
     if (!atomic_load_explicit(&crew->stopped, memory_order_relaxed) && is_late(crew)) {
-        ask_now(crew);
+        ask(crew);
     }
 }
 

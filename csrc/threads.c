@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "threads.h"
 
-#include <string.h>
-
 #include "dispatch.h"
+#include "paces.h"
 #include "system.h"
 
 /* Nanoseconds that a thread looks for what it waits for before it sleeps. A task
@@ -17,15 +16,6 @@
 
 /* A place that no cache line of another shares. */
 #define APART 128
-
-/* What is known of the pace of one kind of call, and how long it is worth knowing. */
-struct memory {
-    struct nnf_pace pace;
-    double until;
-};
-
-#define MEMORIES ((size_t)16)
-#define MEMORY_NANOSECONDS 10e9
 
 /* A thread of the pool. */
 struct helper {
@@ -43,8 +33,7 @@ static struct {
     struct nnf_team busy, end; /* offers by their address only */
     atomic_size_t n_helpers;   /* started; only grows, but for a fork */
     atomic_size_t n_calls;     /* at work in the core */
-    struct memory memories[MEMORIES];
-    nnf_mutex lock; /* for memories, starting helpers, and sleeping on `finished` */
+    nnf_mutex lock;            /* for starting helpers, and sleeping on `finished` */
     bool begun, closed;
     atomic_size_t limit;
     atomic_bool forced;
@@ -209,7 +198,7 @@ nnf_pool_forget(void)
     /* The thread that forks is in no call, or in one that has stepped out. */
     atomic_store(&pool.n_calls, 0);
     pool.closed = false;
-    memset(pool.memories, 0, sizeof pool.memories); /* one may be half written */
+    nnf_paces_forget();
 }
 
 void
@@ -251,40 +240,6 @@ nnf_threads_force(bool force)
     atomic_store(&pool.forced, force);
 }
 
-/* Where the pace of calls like this one is kept: one place for several kinds, of which
- * the latest has it. */
-static struct memory *
-memory_of(const struct nnf_pace *pace)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &pace->likeness, sizeof bits);
-    return &pool.memories[(bits ^ bits >> 32 ^ bits >> 44) % MEMORIES];
-}
-
-void
-nnf_team_leave_pace(const struct nnf_pace *pace)
-{
-    const struct memory memory = {*pace, nnf_clock() + MEMORY_NANOSECONDS};
-
-    nnf_mutex_lock(&pool.lock);
-    *memory_of(pace) = memory;
-    nnf_mutex_unlock(&pool.lock);
-}
-
-void
-nnf_team_take_pace(struct nnf_pace *pace)
-{
-    const struct memory *memory = memory_of(pace);
-
-    nnf_mutex_lock(&pool.lock);
-    if (memory->pace.likeness == pace->likeness && memory->pace.most == pace->most &&
-        memory->until > nnf_clock()) {
-        *pace = memory->pace;
-    }
-    nnf_mutex_unlock(&pool.lock);
-}
-
 /* A team. */
 
 void
@@ -321,7 +276,7 @@ nnf_team_size(const struct nnf_team *team)
 static bool
 is_waiting(const struct nnf_team *team)
 {
-    /* Not before the waiter has said that it waits: see nnf_pool_work. */
+    /* Not a weaker load: of the waiter and nnf_pool_work, one has to see the other. */
     return atomic_load(&team->finished) != team->offers;
 }
 

@@ -8,9 +8,9 @@
  * output is computed in one share, whole, in an order that does not depend on how many
  * there are.
  *
- * The pool is the core's only state: threads started when they are first wanted, asleep
- * between calls, ended with the process; what calls have learnt about their pace; and
- * which tasks a thread is in. A forked child begins with an empty one, in the tasks of
+ * The pool is the core's only state, but for what calls have learnt (paces.h): threads
+ * started when they are first wanted, asleep between calls, ended with the process; and
+ * which tasks a thread is in. A forked child begins with an empty pool, in the tasks of
  * the thread that forked, which no helper is in any more.
  */
 #ifndef NNF_THREADS_H
@@ -21,7 +21,6 @@
 #include <stddef.h>
 
 #include "common.h"
-#include "pace.h"
 
 #define NNF_MAX_THREADS ((size_t)256)
 
@@ -58,11 +57,6 @@ void nnf_team_stop(struct nnf_team *team);
 /* Threads that a task may be shared among now: the team's within the limit, or its part
  * of them when other calls are at work. */
 size_t nnf_team_size(const struct nnf_team *team);
-
-/* Leave a call's pace for those to come, and give one that begins the latest of an
- * alike call, if that is not long ago. */
-void nnf_team_leave_pace(const struct nnf_pace *pace);
-void nnf_team_take_pace(struct nnf_pace *pace);
 
 /* Whether every task is to be shared, as nnf_threads_force says. */
 bool nnf_team_forced(void);

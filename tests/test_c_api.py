@@ -127,10 +127,11 @@ def symbols(folder):
 
 
 @needs_elf
-def test_the_core_keeps_nothing_but_a_pool_of_threads_and_their_tasks(built):
+def test_the_core_keeps_nothing_but_threads_their_tasks_and_paces(built):
     mutable = re.compile(r"\.(data(?!\.rel\.ro)|bss|tdata|tbss)|\*COM\*")
     found = [symbol[:2] for symbol in symbols(built) if mutable.match(symbol[2])]
     assert sorted(found) == [
+        ("paces.o", "paces"),
         ("system_posix.o", "forgets_in_children"),
         ("threads.o", "innermost"),  # one a thread
         ("threads.o", "pool"),

@@ -34,6 +34,20 @@ class Lock:
         self.seen.append(("released", self.state.copy()))
 
 
+class Name:
+    """Equal hashes, and an action when one of them is compared."""
+
+    def __init__(self, action, like="_model"):
+        self.action, self.like = action, like
+
+    def __hash__(self):
+        return hash(self.like)
+
+    def __eq__(self, other):
+        self.action()
+        return False
+
+
 def arguments(**others):
     """Of a hand-over in which everything that can happen does."""
     state = OLD.copy()
@@ -66,20 +80,9 @@ def test_changes():
 
 
 def test_names_that_are_no_strings_may_do_anything_when_they_are_compared():
-    class Name:
-        def __init__(self, others):
-            self.others = others
-
-        def __hash__(self):
-            return 0
-
-        def __eq__(self, other):
-            self.others.clear()
-            return False
-
     before, after = {}, {}
     for others in (before, after):
-        others |= {Name(others): i for i in range(9)}
+        others |= {Name(others.clear): i for i in range(9)}
     names = [*before, *after]
     learnt, gone = _core.changes(before, after)
     assert set(map(id, learnt)) == set(map(id, names[9:]))
@@ -109,20 +112,6 @@ def test_what_goes_sees_that_all_is_done():
     given["state"]["changed"] = Last()
     hand_over(given)
     assert looks == [5]
-
-
-class Name:
-    """Equal hashes, and an action when one of them is compared."""
-
-    def __init__(self, action, like="_model"):
-        self.action, self.like = action, like
-
-    def __hash__(self):
-        return hash(self.like)
-
-    def __eq__(self, other):
-        self.action()
-        return False
 
 
 def test_comparisons_may_do_anything_to_what_is_given():

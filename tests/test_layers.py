@@ -26,6 +26,7 @@ LAYERS = """
     net settings
     loss
     activation threads
+    paces
     dispatch pace system_posix system_windows
     system
     kernels/kernels

@@ -107,11 +107,13 @@ read_pair(const char *expected, PyTypeObject *type, PyObject *pair, PyObject **f
 }
 
 /* List i of those that grow, and what it grows by. */
-static int
-growing(const struct handover *over, Py_ssize_t i, PyObject **list, PyObject **more)
+static PyObject *
+growing(const struct handover *over, Py_ssize_t i, PyObject **more)
 {
-    return read_pair("grown must be pairs of two lists", &PyList_Type,
-                     PyTuple_GET_ITEM(over->grown, i), list, more);
+    PyObject *pair = PyTuple_GET_ITEM(over->grown, i);
+
+    *more = PyTuple_GET_ITEM(pair, 1);
+    return PyTuple_GET_ITEM(pair, 0);
 }
 
 /* The memory that others look at and that which has the new weights. */
@@ -158,7 +160,8 @@ read_arguments(struct handover *over, PyObject *args)
         return -1;
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(over->grown); i++) {
-        if (growing(over, i, &list, &more) < 0) {
+        if (read_pair("grown must be pairs of two lists", &PyList_Type,
+                      PyTuple_GET_ITEM(over->grown, i), &list, &more) < 0) {
             return -1;
         }
     }
@@ -188,8 +191,6 @@ drop_arguments(struct handover *over)
 static int
 learn(struct handover *over)
 {
-    PyObject *list, *more;
-
     over->before = PyDict_Copy(over->state);
     if (over->before == NULL ||
         PyDict_SetItem(over->state, over->name, over->begun) < 0 ||
@@ -197,12 +198,9 @@ learn(struct handover *over)
         return -1;
     }
     for (; over->n_grown < PyTuple_GET_SIZE(over->grown); over->n_grown++) {
-        Py_ssize_t length;
+        PyObject *more, *list = growing(over, over->n_grown, &more);
+        Py_ssize_t length = PyList_GET_SIZE(list);
 
-        if (growing(over, over->n_grown, &list, &more) < 0) {
-            return -1;
-        }
-        length = PyList_GET_SIZE(list);
         if (PyList_SetSlice(list, length, length, more) < 0) {
             return -1;
         }
@@ -267,17 +265,15 @@ static void
 take_back(struct handover *over)
 {
     const Py_ssize_t few = 8;
-    PyObject *list, *more, *name, *value;
+    PyObject *name, *value;
     Py_ssize_t at = 0;
 
     if (over->before == NULL) {
         return;
     }
     while (over->n_grown-- > 0) {
-        if (growing(over, over->n_grown, &list, &more) < 0) {
-            PyErr_Clear();
-            continue;
-        }
+        PyObject *more, *list = growing(over, over->n_grown, &more);
+
         for (Py_ssize_t left = PyList_GET_SIZE(more); left > 0; left -= few) {
             Py_ssize_t length = PyList_GET_SIZE(list);
             Py_ssize_t part = left < few ? left : few;
