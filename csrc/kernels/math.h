@@ -3,8 +3,8 @@
  * Elementary functions of a vec, lane by lane; NaN in, NaN out.
  *
  * All exponentials share one reduction, x = n ln 2 + r with |r| <= ln 2 / 2, and s =
- * 2^n. Quotients of exponentials (tanh, logistic, e^x - 1) take e^r from one odd
- * rational function, tanh(r / 2) = w / E, as (E + w) / (E - w): one division each.
+ * 2^n. Quotients of exponentials (tanh, logistic, e^x - 1) take e^r from one even
+ * function, E = r coth(r / 2), as (E + r) / (E - r): one division each.
  * Products with an exponential (the normal distribution, silu, mish, softmax) take it
  * from a polynomial, and hold back the 1 of e^r = 1 + (e^r - 1) until the rest is
  * multiplied out. Logarithms are 2 artanh. No result is further than 4 ulp from the
@@ -17,8 +17,7 @@
 #include "vector.h"
 
 /* All coefficients are minimax fits of our own in relative error, lowest power
- * first. Both parts of a quotient are scaled alike, to lie where rounding is finest
- * (E just below a power of two). LN2_HIGH ends in zeros: n LN2_HIGH is exact. */
+ * first. LN2_HIGH ends in zeros: n LN2_HIGH is exact. */
 #ifdef NNF_DOUBLE
 typedef uint64_t unsigned_real;
 #define MANTISSA_BITS 52
@@ -31,17 +30,10 @@ typedef uint64_t unsigned_real;
 #define NORMAL_LIMIT 37.66
 #define MILLS_MIDDLE 2.217447586706804
 
-static const real tanh_odd[] = {
-    0.984375,
-    0.027340861092379473,
-    6.5056053050548311e-05,
+static const real coth_tail[] = {
+    0.16666666666666602,     -0.0027777777777012774, 6.613756320537667e-05,
+    -1.6533901112668378e-06, 4.138092496900797e-08,
 };
-static const real tanh_even[] = {
-    1.96875,
-    0.21874422218475595,
-    0.0019525472883983172,
-};
-static const real tanh_rest[] = {-0.164062499999997, -0.0018224351822972206};
 static const real artanh_tail[] = {
     0.08333333333333288,    0.012500000000048828,  0.0022321428553087716,
     0.00043402781181015845, 8.877804724453227e-05, 1.8782418418620868e-05,
@@ -80,9 +72,7 @@ typedef uint32_t unsigned_real;
 #define NORMAL_LIMIT 13.28f
 #define MILLS_MIDDLE 2.21744752f
 
-static const real tanh_odd[] = {0.984375f, 0.0163866729f};
-static const real tanh_even[] = {1.96875f, 0.196835726f};
-static const real tanh_rest[] = {-0.164062381f};
+static const real coth_tail[] = {0.166666254f, -0.00276671978f};
 static const real artanh_tail[] = {
     0.0833333433f, 0.0124996714f, 0.00223556394f, 0.000418823387f, 0.000118388692f,
 };
@@ -141,6 +131,18 @@ reduce(vec x, vec low)
     };
 }
 
+/* The same of an x whose e^x counts less the larger n is: ln 2 in one part. */
+ALWAYS_INLINE struct reduction
+reduce_once(vec x)
+{
+    vec shifted = x * (real)1.4426950408889634 + ROUNDER;
+
+    return (struct reduction){
+        .scale = (vec)((ivec)shifted << MANTISSA_BITS),
+        .rest = x - (shifted - ROUNDER) * (real)0.69314718055994531,
+    };
+}
+
 /* e^x = scale (1 + more). */
 struct power {
     vec scale;
@@ -190,25 +192,25 @@ power_product(vec x, struct power e, vec y)
     return (product + product * more) * (1 / LIFTED);
 }
 
-/* e^x = scale (even + odd) / (even - odd), where the quotient is e^rest. */
+/* e^x = scale (even + rest) / (even - rest), where the quotient is e^rest. */
 struct exponential {
     vec scale;
     vec rest;
-    vec even;
-    vec odd;
+    vec even; /* 2 + bend */
+    vec bend;
 };
 
 ALWAYS_INLINE struct exponential
-exponential_parts(vec x)
+exponential_parts(struct reduction reduced)
 {
-    struct reduction reduced = reduce(x, splat(0));
     vec z = reduced.rest * reduced.rest;
+    vec tail = polynomial(z, coth_tail, COUNT(coth_tail));
 
     return (struct exponential){
         .scale = reduced.scale,
         .rest = reduced.rest,
-        .even = polynomial(z, tanh_even, COUNT(tanh_even)),
-        .odd = reduced.rest * polynomial(z, tanh_odd, COUNT(tanh_odd)),
+        .even = z * tail + 2,
+        .bend = z * tail,
     };
 }
 
@@ -216,8 +218,8 @@ exponential_parts(vec x)
 ALWAYS_INLINE vec
 vec_exp(vec x)
 {
-    struct exponential e = exponential_parts(x);
-    uvec mantissa = (uvec)((e.even + e.odd) / (e.even - e.odd));
+    struct exponential e = exponential_parts(reduce(x, splat(0)));
+    uvec mantissa = (uvec)((e.even + e.rest) / (e.even - e.rest));
     vec y = (vec)(mantissa + ((uvec)e.scale - (uvec)splat(1)));
 
     /* The scale was added to the exponent because it may be infinite where e^x is
@@ -241,15 +243,15 @@ vec_exp_difference(vec x, vec y)
 }
 
 /* e^x - 1 for x <= EXPONENT_LIMIT, as (s - 1) + s (e^r - 1), where s - 1 is exact and
- * e^r - 1 = r + r (w + (2 w / r - E)) / (E - w) has its leading term unrounded. */
+ * e^r - 1 = r + r (r - (E - 2)) / (E - r) has its leading term unrounded. */
 ALWAYS_INLINE vec
 vec_expm1(vec x)
 {
-    struct exponential e = exponential_parts(vec_max(splat(-EXPONENT_LIMIT), x));
-    vec z = e.rest * e.rest;
-    vec more = e.odd + z * polynomial(z, tanh_rest, COUNT(tanh_rest));
+    vec bounded = vec_max(splat(-EXPONENT_LIMIT), x);
+    struct exponential e = exponential_parts(reduce(bounded, splat(0)));
+    vec more = (e.rest - e.bend) / (e.even - e.rest);
 
-    return e.scale * (e.rest + e.rest * (more / (e.even - e.odd))) + (e.scale - 1);
+    return e.scale * (e.rest + e.rest * more) + (e.scale - 1);
 }
 
 /* (e^2|x| - 1) / ((e^2|x| - 1) + 2) with the sign of x: never beyond 1, and exactly 1
@@ -257,11 +259,11 @@ vec_expm1(vec x)
 ALWAYS_INLINE vec
 vec_tanh(vec x)
 {
-    vec size = vec_min(splat(EXPONENT_LIMIT / 2), vec_abs(x));
-    struct exponential e = exponential_parts(size + size);
-    vec p = (e.scale - 1) * e.even + (e.scale + 1) * e.odd;
+    vec size = vec_min(splat(EXPONENT_LIMIT / 4), vec_abs(x));
+    struct exponential e = exponential_parts(reduce_once(size + size));
+    vec p = (e.scale - 1) * e.even + (e.scale + 1) * e.rest;
 
-    return copy_sign(p / (p + 2 * (e.even - e.odd)), x);
+    return copy_sign(p / (p + 2 * (e.even - e.rest)), x);
 }
 
 /* 1 / (1 + e^-x), exactly 0 where that would be subnormal. */
@@ -269,10 +271,11 @@ ALWAYS_INLINE vec
 vec_logistic(vec x)
 {
     vec limit = splat(EXPONENT_LIMIT);
-    struct exponential e = exponential_parts(vec_max(-limit, vec_min(limit, x)));
-    vec p = e.scale * (e.even + e.odd);
+    vec bounded = vec_max(-limit, vec_min(limit, x));
+    struct exponential e = exponential_parts(reduce(bounded, splat(0)));
+    vec p = e.scale * (e.even + e.rest);
 
-    return p / (p + (e.even - e.odd));
+    return p / (p + (e.even - e.rest));
 }
 
 /* 2 artanh(t / 2), which is log((2 + t) / (2 - t)), for as large a |t| as the tail is
@@ -285,7 +288,7 @@ twice_artanh_half(vec t, const real *tail, size_t count)
     return t + t * (z * polynomial(z, tail, count));
 }
 
-/* The logarithm of a positive normal x; infinity and NaN are passed on. */
+/* The logarithm of a positive normal x, but not of infinity; NaN is passed on. */
 ALWAYS_INLINE vec
 vec_log(vec x)
 {
@@ -302,7 +305,7 @@ vec_log(vec x)
     vec y = twice_artanh_half(t, log_tail, COUNT(log_tail));
 
     y = k * LN2_HIGH + (y + k * LN2_LOW);
-    return vec_select(x < splat((real)__builtin_inf()), y, x);
+    return x * 0 + y;
 }
 
 /* log(1 + x) for -1/2 <= x <= 1. */
@@ -320,11 +323,11 @@ ALWAYS_INLINE vec
 vec_softplus(vec x)
 {
     vec size = vec_min(splat(EXPONENT_LIMIT), vec_abs(x));
-    struct exponential e = exponential_parts(-size);
-    vec p = e.scale * (e.even + e.odd);
+    struct exponential e = exponential_parts(reduce(-size, splat(0)));
+    vec p = e.scale * (e.even + e.rest);
 
-    /* log1p(u) = 2 artanh(t / 2) with t = u / (1 + u / 2), here u = p / (E - w). */
-    vec t = p / ((e.even - e.odd) + (real)0.5 * p);
+    /* log1p(u) = 2 artanh(t / 2) with t = u / (1 + u / 2), here u = p / (E - r). */
+    vec t = p / ((e.even - e.rest) + (real)0.5 * p);
 
     return vec_max(splat(0), x) + twice_artanh_half(t, artanh_tail, COUNT(artanh_tail));
 }
