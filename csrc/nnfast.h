@@ -217,7 +217,7 @@ enum nnf_stop {
     NNF_STOP_MAX_EPOCHS,
     NNF_STOP_NO_IMPROVEMENT,
     NNF_STOP_NOT_FINITE, /* a weight is NaN or infinite; see first_bad_epoch */
-    NNF_STOP_ASKED       /* by poll or by on_epoch */
+    NNF_STOP_ASKED       /* by poll, note_epoch or on_epoch */
 };
 
 /* A source of uniform 32-bit words; the order of rows is drawn from it. */
@@ -265,11 +265,14 @@ struct nnf_training {
     enum nnf_score score;
     size_t n_threads;
     struct nnf_poll poll;
-    /* Called at each epoch's end when not null; non-zero stops. Where poll stopped the
-     * call after the last step of an epoch, that epoch is still told. */
+    /* Called at each epoch's end when not null, one after the other; non-zero stops.
+     * The first runs as a part of the core and is to be short; the second may call
+     * anything. Where poll stopped the call after the last step of an epoch, that epoch
+     * is still told. */
+    int (*note_epoch)(void *context, const struct nnf_training *training);
     int (*on_epoch)(void *context, const struct nnf_training *training,
                     enum nnf_event event);
-    void *on_epoch_context;
+    void *epoch_context;
 
     double learning_rate;  /* of the latest step */
     uint64_t n_updates;    /* Adam's t; counts dropout masks too */

@@ -254,11 +254,15 @@ report_epoch(struct job *job, enum nnf_event event)
     const struct nnf_training *training = job->training;
     bool more;
 
+    if (training->note_epoch != NULL &&
+        training->note_epoch(training->epoch_context, training) != 0) {
+        return false;
+    }
     if (training->on_epoch == NULL) {
         return true;
     }
     nnf_crew_leave(&job->crew);
-    more = training->on_epoch(training->on_epoch_context, training, event) == 0;
+    more = training->on_epoch(training->epoch_context, training, event) == 0;
     nnf_crew_return(&job->crew);
     return more;
 }

@@ -87,8 +87,7 @@ call_on_epoch(PyObject *on_epoch, const struct nnf_training *training,
 }
 
 int
-nnf_epoch_ended(void *context, const struct nnf_training *training,
-                enum nnf_event event)
+nnf_epochs_note(void *context, const struct nnf_training *training)
 {
     struct epochs *epochs = context;
 
@@ -98,9 +97,18 @@ nnf_epoch_ended(void *context, const struct nnf_training *training,
         epochs->out_of_memory = true;
         return 1;
     }
+    return 0;
+}
+
+int
+nnf_epochs_call(void *context, const struct nnf_training *training,
+                enum nnf_event event)
+{
+    struct epochs *epochs = context;
+
     /* An epoch can end with the exception set that a poll found in it. */
-    if (epochs->on_epoch == NULL || epochs->detached.failed) {
-        return epochs->detached.failed;
+    if (epochs->detached.failed) {
+        return 1;
     }
     nnf_detached_attach(&epochs->detached);
     if (call_on_epoch(epochs->on_epoch, training, event) < 0) {

@@ -24,8 +24,10 @@ struct epochs {
     PyObject *on_epoch; /* or NULL */
 };
 
-/* struct nnf_training's on_epoch and poll, with a struct epochs as their context. */
-int nnf_epoch_ended(void *context, const struct nnf_training *training,
+/* struct nnf_training's note_epoch, on_epoch (where on_epoch was given) and poll, with
+ * a struct epochs as their context. */
+int nnf_epochs_note(void *context, const struct nnf_training *training);
+int nnf_epochs_call(void *context, const struct nnf_training *training,
                     enum nnf_event event);
 int nnf_epochs_poll(void *context);
 

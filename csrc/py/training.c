@@ -278,9 +278,10 @@ connect(struct call *call)
             return -1;
         }
         call->epochs.on_epoch = a->on_epoch;
+        training->on_epoch = nnf_epochs_call;
     }
-    training->on_epoch = nnf_epoch_ended;
-    training->on_epoch_context = &call->epochs;
+    training->note_epoch = nnf_epochs_note;
+    training->epoch_context = &call->epochs;
     training->poll = (struct nnf_poll){nnf_epochs_poll, &call->epochs};
     return 0;
 }

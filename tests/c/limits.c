@@ -134,11 +134,17 @@ polls_come_between_sparse_rows(const struct nnf_kernels *kernels)
 }
 
 static int
-stop_after_two(void *context, const struct nnf_training *training, enum nnf_event event)
+note_two(void *context, const struct nnf_training *training)
 {
     (void)context;
-    (void)event;
     return training->n_epochs == 2;
+}
+
+static int
+stop_after_two(void *context, const struct nnf_training *training, enum nnf_event event)
+{
+    (void)event;
+    return note_two(context, training);
 }
 
 /* Wherever in a fit poll says stop, after its last step too, the fit says so. */
@@ -161,6 +167,10 @@ stops_are_told(const struct nnf_kernels *kernels)
         training.on_epoch = stop_after_two;
         check(is_stopped(kernels, training, 7, NULL) == (epochs >= 2),
               "one at the end of an epoch too");
+        training.on_epoch = NULL;
+        training.note_epoch = note_two;
+        check(is_stopped(kernels, training, 7, NULL) == (epochs >= 2),
+              "and by whoever only takes note of it");
     }
 }
 

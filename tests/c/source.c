@@ -118,7 +118,7 @@ fit(struct source *source, bool asks, size_t n_rows, bool polls, float *slope)
         .n_threads = 1,
         .poll = {polls ? poll : NULL, source},
         .on_epoch = on_epoch,
-        .on_epoch_context = source,
+        .epoch_context = source,
     };
     void *work;
 

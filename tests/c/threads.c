@@ -80,7 +80,7 @@ fit(size_t n_threads, struct result *result)
         .n_iter_no_change = INFINITY,
         .n_threads = n_threads,
         .on_epoch = on_epoch,
-        .on_epoch_context = &result->polls,
+        .epoch_context = &result->polls,
     };
     float velocity[SIZE] = {0};
     void *work;

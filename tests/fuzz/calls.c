@@ -300,7 +300,7 @@ train(struct call *call, const struct nnf_data *data, void *theta)
         .n_threads = call->n_threads,
         .poll = {choices & 64 ? countdown : NULL, &left},
         .on_epoch = choices & 128 ? epoch_ends : NULL,
-        .on_epoch_context = &left,
+        .epoch_context = &left,
     };
     void *moments = reals(call, nnf_solver_moments(training.solver) * n, nothing);
     void *best = reals(call, n, nothing);
