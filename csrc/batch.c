@@ -41,13 +41,13 @@ samples_at_once(const struct nnf_plan *plan, size_t n, size_t n_workers)
 {
     /* The fewest units of the plan are the lanes, and those are no more than this. */
     double each = (double)plan->widest * NNF_FETCH_WORK;
-    double samples = plan->kernels->poll_work / each * (double)n_workers;
+    double work = plan->kernels->poll_work * (double)n_workers;
     size_t least = plan->kernels->lanes * n_workers;
 
-    if (samples < (double)n) {
-        n = ceil_div(n, ceil_div(n, max_size((size_t)samples, least)));
+    if (each * (double)n > work) {
+        n = ceil_div(n, ceil_div(n, max_size((size_t)(work / each), least)));
     }
-    return round_up(n, plan->kernels->lanes);
+    return nnf_plan_whole(plan, n);
 }
 
 /* Samples: load, forward, backward. */
@@ -62,65 +62,22 @@ struct samples_task {
     size_t begin, end; /* samples of the tile to work on */
 };
 
-/* Inputs of a row that are not zero, on average, where zeros are not stored. */
-static double
-inputs_of(const struct nnf_plan *plan, const struct nnf_data *data)
-{
-    return plan->sparse ? (double)data->n_stored / (double)max_size(1, data->n_rows)
-                        : (double)plan->net->widths[0];
-}
-
-/* What a sample's inputs take, for each unit of the first layer. */
-static double
-input_products_of(const struct nnf_plan *plan, const struct nnf_data *data)
-{
-    return inputs_of(plan, data) * (plan->sparse ? NNF_SCATTERED_WORK : 1);
-}
-
-/* What a layer's product takes a sample. */
-static double
-products_of(const struct nnf_plan *plan, const struct nnf_data *data, size_t l)
-{
-    const struct nnf_layer *layer = &plan->layers[l];
-    double in = l == 0 ? input_products_of(plan, data) : (double)layer->in;
-
-    return in * (double)layer->out;
-}
-
-double
-nnf_batch_forward_work(const struct nnf_plan *plan, const struct nnf_data *data)
-{
-    double work = NNF_FETCH_WORK * inputs_of(plan, data);
-
-    for (size_t l = 0; l < plan->net->n_layers; l++) {
-        work += products_of(plan, data, l);
-        work += NNF_ACTIVATION_WORK * (double)plan->layers[l].out;
-    }
-    return work;
-}
-
-/* What one sample takes: to load it, and a product per layer and direction. */
+/* What one sample takes. */
 static double
 work_of_sample(const struct samples_task *task)
 {
-    const struct nnf_data *data = task->tile->rows.data;
-    double fetch = NNF_FETCH_WORK * inputs_of(task->plan, data), work;
+    const struct nnf_work *work = &task->plan->work;
 
-    if (task->parameters == NULL) {
-        return fetch;
-    }
-    work = nnf_batch_forward_work(task->plan, data) - (task->load ? 0 : fetch);
-    for (size_t l = 1; task->dropout != NULL && l < task->plan->net->n_layers; l++) {
-        work += products_of(task->plan, data, l);
-    }
-    return work;
+    return (task->load ? work->load : 0) +
+           (task->parameters != NULL ? work->forward : 0) +
+           (task->dropout != NULL ? work->backward : 0);
 }
 
 static void
 work_on_samples(void *context, const struct nnf_part *part)
 {
     const struct samples_task *task = context;
-    size_t lanes = task->plan->kernels->lanes, first, last;
+    size_t first, last;
     struct nnf_span span = {
         .tile = task->tile,
         .crew = task->crew,
@@ -128,9 +85,10 @@ work_on_samples(void *context, const struct nnf_part *part)
         .room = nnf_crew_room(task->crew, part->share),
     };
 
-    nnf_share((task->end - task->begin) / lanes, part, &first, &last);
-    span.first = task->begin + first * lanes;
-    span.n = (last - first) * lanes;
+    nnf_share_units(task->end - task->begin, task->plan->kernels->lanes, part, &first,
+                    &last);
+    span.first = task->begin + first;
+    span.n = last - first;
     if (span.n == 0 || (task->load && !nnf_pass_load(task->plan, &span)) ||
         task->parameters == NULL) {
         return;
@@ -145,8 +103,7 @@ work_on_samples(void *context, const struct nnf_part *part)
 static bool
 run_samples(struct samples_task *task)
 {
-    size_t lanes = task->plan->kernels->lanes;
-    size_t all = round_up(task->tile->rows.n, lanes);
+    size_t all = nnf_plan_whole(task->plan, task->tile->rows.n);
     size_t n_workers = nnf_crew_workers(task->crew, (double)all * work_of_sample(task));
     size_t at_once = samples_at_once(task->plan, all, n_workers);
 
@@ -179,12 +136,11 @@ work_on_sparse_gradient(void *context, const struct nnf_part *part)
     const struct nnf_plan *plan = task->plan;
     const struct nnf_span span = {task->tile,   0,   task->n, task->crew,
                                   part->worker, NULL};
-    size_t lanes = plan->kernels->lanes, h = plan->layers[0].out, first, last;
+    size_t first, last;
 
-    nnf_share(ceil_div(h, lanes), part, &first, &last);
+    nnf_share_units(plan->layers[0].out, plan->kernels->lanes, part, &first, &last);
     if (first < last) {
-        nnf_sparse_gradient(plan, &span, first * lanes, min_size(last * lanes, h),
-                            task->gradient, task->accumulate);
+        nnf_sparse_gradient(plan, &span, first, last, task->gradient, task->accumulate);
     }
 }
 
@@ -205,8 +161,7 @@ static bool
 run_sparse_gradient(struct gradient_task *task)
 {
     const struct nnf_layer *layer = &task->plan->layers[0];
-    const struct nnf_data *data = task->tile->rows.data;
-    double inputs = input_products_of(task->plan, data) * (double)task->n;
+    double inputs = task->plan->work.inputs * (double)task->n;
     double work = (inputs + (double)layer->in) * (double)layer->out;
 
     return nnf_crew_run(task->crew, nnf_crew_workers(task->crew, work),
@@ -218,7 +173,7 @@ run_gradient(struct gradient_task *task)
 {
     const struct nnf_plan *plan = task->plan;
     size_t size = plan->n_parameters, n_workers, at_once;
-    double entries;
+    double work;
 
     task->begin = 0;
     if (plan->sparse) {
@@ -229,8 +184,10 @@ run_gradient(struct gradient_task *task)
     }
     n_workers =
         nnf_crew_workers(task->crew, (double)(size - task->begin) * (double)task->n);
-    entries = plan->kernels->poll_work * (double)n_workers / (double)task->n;
-    at_once = entries < (double)size ? (size_t)entries + 1 : size;
+    work = plan->kernels->poll_work * (double)n_workers;
+    at_once = (double)size * (double)task->n <= work
+                  ? size
+                  : (size_t)(work / (double)task->n) + 1;
     for (; task->begin < size; task->begin = task->end) {
         task->end = at_once < size - task->begin ? task->begin + at_once : size;
         if (!nnf_crew_run(task->crew, n_workers, work_on_gradient, task)) {
@@ -274,7 +231,7 @@ nnf_batch_gradient(const struct nnf_plan *plan, struct nnf_crew *crew,
         if (!run_samples(&samples)) {
             return false;
         }
-        gradients.n = round_up(tile.rows.n, plan->kernels->lanes);
+        gradients.n = nnf_plan_whole(plan, tile.rows.n);
         *loss += plan->kernels->sum(gradients.n, plan->values);
         if (!run_gradient(&gradients)) {
             return false;

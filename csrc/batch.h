@@ -32,9 +32,6 @@ bool nnf_batch_gradient(const struct nnf_plan *plan, struct nnf_crew *crew,
 bool nnf_batch_forward(const struct nnf_plan *plan, struct nnf_crew *crew,
                        const struct nnf_rows *rows, const void *parameters);
 
-/* What that takes a row, in multiply-adds. */
-double nnf_batch_forward_work(const struct nnf_plan *plan, const struct nnf_data *data);
-
 /* Tiles for n rows that stay loaded, and loading them. False: stopped. */
 struct nnf_tile *nnf_batch_plan_resident(const struct nnf_plan *plan, size_t n,
                                          struct arena *arena);

@@ -71,6 +71,17 @@ real_at(enum nnf_real real, const void *array, size_t i)
                                : (double)((const float *)array)[i];
 }
 
+static inline void
+put_real(enum nnf_real real, void *array, size_t i, double value)
+{
+    if (real == NNF_FLOAT64) {
+        ((double *)array)[i] = value;
+    }
+    else {
+        ((float *)array)[i] = (float)value;
+    }
+}
+
 /* Takes buffers off a block of memory, each aligned to NNF_ALIGNMENT. With a null
  * base it only counts: one function lays a workspace out and tells its size. */
 struct arena {

@@ -37,8 +37,9 @@ enum nnf_loss_form {
 
 /* What a step does to each parameter; read by the kernels of the solvers. */
 struct nnf_update {
-    double scale; /* 1 / sum of the batch's weights */
-    double decay; /* alpha for weights, 0 for biases */
+    double scale;       /* 1 / sum of the batch's weights */
+    double decay;       /* alpha for weights, 0 for biases */
+    const void *decays; /* that of each entry of a run that has both; else null */
     double learning_rate;
     double momentum;
     bool nesterov;
@@ -69,6 +70,12 @@ struct nnf_delta {
                             vectors × stride × lanes */
     size_t vectors;
 };
+
+/* delta := weight · derivative of the loss (see nnf_loss_form); values[j], a real, :=
+ * weight · loss of sample j, summed over the h outputs. */
+typedef void nnf_loss_kernel(size_t h, size_t n, const void *p, const void *y,
+                             const void *weights, void *delta, void *values,
+                             size_t stride, double parameter);
 
 struct nnf_kernels {
     const char *isa;
@@ -140,15 +147,12 @@ struct nnf_kernels {
     void (*dropout)(size_t d, size_t n, size_t row, const uint32_t key[2], double rate,
                     void *output, void *slope, size_t stride);
 
-    /* delta := weight · derivative of the loss (see nnf_loss_form); values[j] :=
-     * weight · loss of sample j, summed over the h outputs. */
-    void (*losses[NNF_FORMS])(size_t h, size_t n, const void *p, const void *y,
-                              const void *weights, void *delta, double *values,
-                              size_t stride, double parameter);
-    double (*sum)(size_t n, const double *values);
+    nnf_loss_kernel *losses[NNF_FORMS];
+    double (*sum)(size_t n, const void *values);
 
     /* One step on a run of θ, with g := (gradient + decay · θ) · scale. The solvers
-     * return the sum of θ² before the step; moments lie `size` reals apart. */
+     * return the sum of θ² before the step, of `decays` without those where it is 0;
+     * moments lie `size` reals apart. */
     double (*solvers[NNF_SOLVERS])(size_t count, void *parameters, const void *gradient,
                                    void *moments, size_t size,
                                    const struct nnf_update *update);

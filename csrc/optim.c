@@ -2,9 +2,13 @@
 #include "optim.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Long enough to hide a call, short enough to share evenly. */
 #define RUN_LENGTH ((size_t)8192)
+
+/* So many parameters are a single run. */
+#define SMALL ((size_t)1024)
 
 /* A step on one parameter that is fetched from memory. As work to be shared it counts
  * twice, for it is counted more exactly than products are. */
@@ -14,6 +18,9 @@
  * has more is in no cache, and is touched for the first time in the first step. */
 #define RUNS_AT_ONCE ((size_t)512)
 #define LARGE_STEP_NANOSECONDS 8.0
+
+/* e to this power, negated, is nothing beside 1. */
+#define VANISHED 42.0
 
 /* Below this rate the adaptive schedule gives up, as scikit-learn's does. */
 #define SMALLEST_RATE 1e-6
@@ -41,8 +48,8 @@ lay_runs(struct nnf_run *runs, const struct nnf_plan *plan, double alpha)
     const size_t *widths = plan->net->widths;
     size_t begin = 0;
 
-    if (alpha == 0) {
-        add_runs(runs, 0, plan->n_parameters, false);
+    if (alpha == 0 || plan->n_parameters <= SMALL) {
+        add_runs(runs, 0, plan->n_parameters, alpha != 0);
         return;
     }
     for (size_t l = 0; l < plan->net->n_layers; l++) {
@@ -60,7 +67,7 @@ count_runs(const struct nnf_plan *plan, double alpha)
     const size_t *widths = plan->net->widths;
     size_t n_runs = 0;
 
-    if (alpha == 0) {
+    if (alpha == 0 || plan->n_parameters <= SMALL) {
         return ceil_div(plan->n_parameters, RUN_LENGTH);
     }
     for (size_t l = 0; l < plan->net->n_layers; l++) {
@@ -68,6 +75,20 @@ count_runs(const struct nnf_plan *plan, double alpha)
         n_runs += ceil_div(widths[l + 1], RUN_LENGTH);
     }
     return n_runs;
+}
+
+/* Each parameter's decay. */
+static void
+lay_decays(void *decays, const struct nnf_plan *plan, double alpha)
+{
+    const struct nnf_kernels *kernels = plan->kernels;
+
+    memset(decays, 0, plan->n_parameters * kernels->real_size);
+    for (size_t l = 0; l < plan->net->n_layers; l++) {
+        for (size_t i = plan->layers[l].weights; i < plan->layers[l].biases; i++) {
+            put_real(kernels->real, decays, i, alpha);
+        }
+    }
 }
 
 void
@@ -80,6 +101,20 @@ nnf_optim_plan(struct nnf_optim *optim, const struct nnf_plan *plan, double alph
     if (optim->runs != NULL) {
         lay_runs(optim->runs, plan, alpha);
     }
+    optim->decays = NULL;
+    if (alpha != 0 && plan->n_parameters <= SMALL) {
+        optim->decays = arena_take(arena, plan->n_parameters, plan->kernels->real_size);
+    }
+    if (optim->decays != NULL) {
+        lay_decays(optim->decays, plan, alpha);
+    }
+}
+
+/* 1 - beta^t, which is at most e^-((1 - beta) t): from some t on, 1. */
+static double
+unbiased(double beta, double t)
+{
+    return (1 - beta) * t > VANISHED ? 1 : 1 - pow(beta, t);
 }
 
 double
@@ -90,8 +125,8 @@ nnf_optim_rate(const struct nnf_training *training)
     if (training->solver != NNF_ADAM) {
         return training->learning_rate;
     }
-    return training->learning_rate_init * sqrt(1 - pow(training->beta_2, t)) /
-           (1 - pow(training->beta_1, t));
+    return training->learning_rate_init * sqrt(unbiased(training->beta_2, t)) /
+           unbiased(training->beta_1, t);
 }
 
 /* What is done to every run: a solver's step, or finishing the gradient. */
@@ -115,6 +150,7 @@ work_on_runs(void *context, const struct nnf_part *part)
     size_t size = kernels->real_size, first, last;
     struct nnf_update update = task->update;
 
+    update.decays = task->optim->decays;
     nnf_share(task->end - task->begin, part, &first, &last);
     for (size_t i = task->begin + first; i < task->begin + last; i++) {
         const struct nnf_run *run = &task->optim->runs[i];

@@ -18,9 +18,11 @@ struct nnf_optim {
     struct nnf_run *runs;
     double *squares; /* of θ before the step, one per run */
     size_t n_runs;
+    void *decays; /* of each parameter, in a small network's single run; or null */
 };
 
-/* Lay out the runs: weights and biases apart where alpha tells them apart. */
+/* Lay out the runs: weights and biases apart where alpha tells them apart, but for a
+ * network so small that calls would take longer than steps. */
 void nnf_optim_plan(struct nnf_optim *optim, const struct nnf_plan *plan, double alpha,
                     struct arena *arena);
 

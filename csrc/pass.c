@@ -8,16 +8,6 @@
 /* Copies of weights pay where that many samples use them. */
 #define PACK_SAMPLES ((size_t)64)
 
-/* The row of ones below the d units of a tile, by which gradients of biases are like
- * those of weights. */
-static void
-add_ones(const struct nnf_plan *plan, const struct nnf_span *span, size_t d, void *tile)
-{
-    void *ones = at(tile, d * plan->stride, plan->kernels->real_size);
-
-    plan->kernels->load_weights(span->n, NULL, NULL, nnf_span_part(plan, span, ones));
-}
-
 /* Count the span's products for so many units. */
 static bool
 goes_on(const struct nnf_span *span, size_t d, size_t units)
@@ -46,7 +36,9 @@ nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span)
                            plan->stride);
     }
     if (tile->input != NULL && tile->targets != NULL) {
-        add_ones(plan, span, d, tile->input);
+        void *ones = at(tile->input, d * plan->stride, size);
+
+        kernels->load_weights(span->n, NULL, NULL, nnf_span_part(plan, span, ones));
     }
     if (tile->targets != NULL) {
         void *targets = nnf_span_part(plan, span, tile->targets);
@@ -140,9 +132,6 @@ nnf_pass_forward(const struct nnf_plan *plan, const void *parameters,
         if (dropout != NULL && layer->dropout > 0) {
             drop_units(plan, l, span, dropout);
         }
-        if (dropout != NULL && l + 1 < plan->net->n_layers) {
-            add_ones(plan, span, layer->out, layer->output);
-        }
         input = layer->output;
     }
     return true;
@@ -154,19 +143,18 @@ backward_output(const struct nnf_plan *plan, const struct nnf_layer *layer,
                 const struct nnf_span *span)
 {
     const struct nnf_kernels *kernels = plan->kernels;
-    const struct nnf_net *net = plan->net;
     void *output = nnf_span_part(plan, span, layer->output);
     void *delta = nnf_span_part(plan, span, layer->delta);
 
-    kernels->losses[nnf_loss_form(net)](
+    plan->loss(
         layer->out, span->n, output, nnf_span_part(plan, span, span->tile->targets),
         nnf_span_part(plan, span, span->tile->weights), delta,
-        plan->values + span->first, plan->stride, net->huber_delta);
+        nnf_span_part(plan, span, plan->values), plan->stride, plan->net->huber_delta);
     if (layer->slope != NULL) {
         kernels->multiply(layer->out, span->n, nnf_span_part(plan, span, layer->slope),
                           delta, plan->stride);
     }
-    else if (!nnf_loss_matched(net)) {
+    else if (!plan->loss_matched) {
         kernels->softmax_backward(layer->out, span->n, output, delta, plan->stride);
     }
 }
@@ -193,7 +181,9 @@ turn_layer(const struct nnf_plan *plan, const struct nnf_layer *layer,
 {
     const struct nnf_delta delta = delta_of(plan, layer, span->first);
 
-    plan->kernels->turn_delta(layer->out, span->n, &delta, plan->stride);
+    if (layer->vectors > 0) {
+        plan->kernels->turn_delta(layer->out, span->n, &delta, plan->stride);
+    }
 }
 
 static bool

@@ -54,7 +54,7 @@ choose_tile(struct nnf_plan *plan, size_t rows)
 size_t
 nnf_plan_tiles(const struct nnf_plan *plan, size_t n)
 {
-    return ceil_div(n, plan->tile_rows);
+    return n <= plan->tile_rows ? n > 0 : ceil_div(n, plan->tile_rows);
 }
 
 struct nnf_rows
@@ -71,6 +71,36 @@ take_tile(const struct nnf_plan *plan, size_t width, struct arena *arena)
     return arena_take_product(arena, width, plan->stride, plan->kernels->real_size);
 }
 
+/* What a layer's product takes a sample. */
+static double
+products_of(const struct nnf_plan *plan, size_t l)
+{
+    const size_t *widths = plan->net->widths;
+    double in = l == 0 ? plan->work.inputs : (double)widths[l];
+
+    return in * (double)widths[l + 1];
+}
+
+static void
+estimate(struct nnf_plan *plan, const struct nnf_data *data)
+{
+    struct nnf_work *work = &plan->work;
+    double inputs = (double)plan->net->widths[0];
+
+    if (plan->sparse) {
+        inputs = (double)data->n_stored / (double)max_size(1, data->n_rows);
+    }
+    work->load = NNF_FETCH_WORK * inputs;
+    work->inputs = inputs * (plan->sparse ? NNF_SCATTERED_WORK : 1);
+    for (size_t l = 0; l < plan->net->n_layers; l++) {
+        double products = products_of(plan, l);
+
+        work->forward += products;
+        work->forward += NNF_ACTIVATION_WORK * (double)plan->net->widths[l + 1];
+        work->backward += l == 0 ? 0 : products;
+    }
+}
+
 static void
 begin(struct nnf_plan *plan, const struct nnf_net *net,
       const struct nnf_kernels *kernels, const struct nnf_data *data, size_t rows,
@@ -83,6 +113,7 @@ begin(struct nnf_plan *plan, const struct nnf_net *net,
                               .n_parameters = nnf_net_size(net),
                               .sparse = sparse};
     choose_tile(plan, rows);
+    estimate(plan, data);
     plan->layers = arena_take(arena, net->n_layers, sizeof(struct nnf_layer));
     for (size_t l = sparse; l <= net->n_layers; l++) {
         plan->widest = max_size(plan->widest, net->widths[l]);
@@ -184,6 +215,18 @@ product_vectors(const struct nnf_plan *plan, const struct nnf_layer *layer)
     return layer->out / lanes + products_pay(plan, layer, layer->out % lanes);
 }
 
+/* The row of ones below the units of a tile, by which gradients of biases are like
+ * those of weights. */
+static void
+add_ones(const struct nnf_plan *plan, void *tile, size_t units)
+{
+    if (tile != NULL) {
+        plan->kernels->load_weights(
+            plan->stride, NULL, NULL,
+            at(tile, units * plan->stride, plan->kernels->real_size));
+    }
+}
+
 void
 nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
                   const struct nnf_kernels *kernels, const struct nnf_data *data,
@@ -192,17 +235,20 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
     size_t offset = 0;
 
     begin(plan, net, kernels, data, batch_rows, arena);
+    plan->loss = kernels->losses[nnf_loss_form(net)];
+    plan->loss_matched = nnf_loss_matched(net);
     for (size_t l = 0; l < net->n_layers; l++) {
         struct nnf_layer layer = layer_of(plan, l, &offset);
         bool hidden = l + 1 < net->n_layers;
 
         layer.output = take_tile(plan, layer.out + 1, arena);
+        add_ones(plan, layer.output, layer.out);
         layer.delta = take_tile(plan, layer.out, arena);
         layer.vectors = product_vectors(plan, &layer);
         layer.turned = take_tile(plan, layer.vectors * kernels->lanes, arena);
         layer.dropout = hidden && dropout != NULL ? dropout[l] : 0;
         if (!hidden) {
-            if (!nnf_loss_matched(net) && !layer.whole) {
+            if (!plan->loss_matched && !layer.whole) {
                 layer.slope = take_tile(plan, layer.out, arena);
             }
         }
@@ -215,7 +261,7 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
     }
     plan->tile.targets = take_tile(plan, net->widths[net->n_layers], arena);
     plan->tile.weights = take_tile(plan, 1, arena);
-    plan->values = arena_take(arena, plan->stride, sizeof(double));
+    plan->values = take_tile(plan, 1, arena);
 }
 
 void

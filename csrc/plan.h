@@ -11,6 +11,12 @@
 #include "kernels.h"
 #include "nnfast.h"
 
+/* In multiply-adds of a dense product: fetching a real from far away, an activation,
+ * and a multiply-add with weights that lie anywhere. */
+#define NNF_FETCH_WORK 16.0
+#define NNF_ACTIVATION_WORK 16.0
+#define NNF_SCATTERED_WORK 4.0
+
 struct nnf_layer {
     size_t in, out;
     size_t weights, biases; /* where they begin in θ */
@@ -66,21 +72,40 @@ struct nnf_tile {
     void *weights; /* stride; zero beyond the last sample */
 };
 
+/* What a sample takes, in multiply-adds, with as many stored inputs as the data's rows
+ * have on average. */
+struct nnf_work {
+    double load, forward, backward;
+    double inputs; /* for each unit of the first layer, in the forward pass */
+};
+
 struct nnf_plan {
     const struct nnf_net *net;
     const struct nnf_kernels *kernels;
     size_t n_parameters;
     size_t tile_rows; /* samples in a full tile, a multiple of the lanes */
     size_t stride;
+    struct nnf_work work;
     double largest_layer; /* products per sample in the layer that has most */
     size_t widest;        /* units of a layer, or inputs that are not sparse */
     struct nnf_layer *layers;
     struct nnf_tile tile;
     bool sparse; /* rows of CSR, which are read where they are: no tile holds inputs */
-    void *samples;  /* then: a tile's samples × units of the first layer */
-    double *values; /* each sample's loss, times its weight */
-    size_t packed;  /* bytes that a share needs for copies of weights */
+    void *samples; /* then: a tile's samples × units of the first layer */
+    nnf_loss_kernel *loss;
+    bool loss_matched; /* its delta is the one before activation */
+    void *values;      /* each sample's loss, times its weight */
+    size_t packed;     /* bytes that a share needs for copies of weights */
 };
+
+/* n samples and what fills up their last vector: lanes are a power of two. */
+static inline size_t
+nnf_plan_whole(const struct nnf_plan *plan, size_t n)
+{
+    size_t lanes = plan->kernels->lanes;
+
+    return (n + lanes - 1) & ~(lanes - 1);
+}
 
 /* Tiles that n rows fill, and the rows of the t-th of them. */
 size_t nnf_plan_tiles(const struct nnf_plan *plan, size_t n);

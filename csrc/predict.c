@@ -54,6 +54,7 @@ plan_prediction(struct prediction *prediction, const struct nnf_net *net,
         count_plans(&plan, data->n_rows, prediction->crew.team.n_threads);
     prediction->plans = arena_take(arena, prediction->n_plans, sizeof plan);
     part.n_rows = ceil_div(data->n_rows, prediction->n_plans);
+    part.n_stored = ceil_div(data->n_stored, prediction->n_plans);
     for (size_t i = 0; i < prediction->n_plans; i++) {
         nnf_plan_prediction(&plan, net, kernels, &part, arena);
         if (prediction->plans != NULL) {
@@ -206,7 +207,7 @@ work_on_tiles(void *context, const struct nnf_part *part)
     nnf_share(task->end - task->begin, part, &first, &last);
     for (size_t t = task->begin + first; t < task->begin + last; t++) {
         tile.rows = nnf_plan_tile_rows(plan, &all, t);
-        span.n = round_up(tile.rows.n, plan->kernels->lanes);
+        span.n = nnf_plan_whole(plan, tile.rows.n);
         if (!nnf_pass_load(plan, &span) ||
             !nnf_pass_forward(plan, task->parameters, &span, NULL)) {
             return;
@@ -221,7 +222,7 @@ predict_side_by_side(struct prediction *prediction, const void *parameters,
 {
     const struct nnf_plan *plan = &prediction->plans[0];
     struct nnf_crew *crew = &prediction->crew;
-    double work = nnf_batch_forward_work(plan, data) * (double)plan->tile_rows;
+    double work = (plan->work.load + plan->work.forward) * (double)plan->tile_rows;
     double each = nnf_crew_time(crew, TURN_NANOSECONDS) / work + 1;
     size_t n_tiles = nnf_plan_tiles(plan, data->n_rows);
     size_t turn = (size_t)each * prediction->n_plans;

@@ -11,12 +11,6 @@
 /* As many reals, fetched, take as long as to find a row that lies anywhere. */
 #define NNF_LINE_REALS 8.0
 
-/* In multiply-adds of a dense product: fetching a real from far away, an activation,
- * and a multiply-add with weights that lie anywhere. */
-#define NNF_FETCH_WORK 16.0
-#define NNF_ACTIVATION_WORK 16.0
-#define NNF_SCATTERED_WORK 4.0
-
 /* Samples [first, first + n) of a tile, n a multiple of the lanes, and the worker of
  * the crew that takes them through a pass. */
 struct nnf_span {

@@ -65,21 +65,31 @@ bool nnf_team_forced(void);
 void nnf_team_run(struct nnf_team *team, size_t n_shares, nnf_task *task,
                   void *context);
 
-/* The things [*first, *last) of `count` that a part has to do. */
+/* The things [*first, *last) of `count` that a part has to do, in units of so many
+ * (but for the last of them). */
 static inline void
-nnf_share(size_t count, const struct nnf_part *part, size_t *first, size_t *last)
+nnf_share_units(size_t count, size_t unit, const struct nnf_part *part, size_t *first,
+                size_t *last)
 {
-    size_t each, extra;
+    size_t n_units, each, extra;
 
-    if (part->n_shares == 1) { /* a division less, in the smallest networks' steps */
+    if (part->n_shares == 1) { /* no division in the smallest networks' steps */
         *first = 0;
         *last = count;
         return;
     }
-    each = count / part->n_shares;
-    extra = count % part->n_shares;
+    n_units = ceil_div(count, unit);
+    each = n_units / part->n_shares;
+    extra = n_units % part->n_shares;
     *first = part->share * each + min_size(part->share, extra);
-    *last = *first + each + (part->share < extra);
+    *last = min_size(count, (*first + each + (part->share < extra)) * unit);
+    *first = min_size(count, *first * unit);
+}
+
+static inline void
+nnf_share(size_t count, const struct nnf_part *part, size_t *first, size_t *last)
+{
+    nnf_share_units(count, 1, part, first, last);
 }
 
 #endif

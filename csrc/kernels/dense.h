@@ -107,12 +107,22 @@ dense_forward(size_t d, size_t h, size_t units, size_t n, const void *weights,
     }
 }
 
+/* How a product ends that is multiplied with the activation's slope, if it can. */
+ALWAYS_INLINE enum gemm_end
+end_of(const struct nnf_activation_kernels *below)
+{
+    return below->backward == relu_backward       ? GEMM_RELU_SLOPE
+           : below->backward == tanh_backward     ? GEMM_TANH_SLOPE
+           : below->backward == logistic_backward ? GEMM_LOGISTIC_SLOPE
+                                                  : GEMM_STORE;
+}
+
 static void
 dense_backward(size_t d, size_t h, size_t n, const void *weights, const void *delta_out,
                const void *input, void *delta_in, size_t stride,
                const struct nnf_activation_kernels *below)
 {
-    bool at_once = below->backward == relu_backward && input != NULL;
+    enum gemm_end end = input == NULL ? GEMM_MULTIPLY : end_of(below);
     const struct gemm g = {
         .m = d,
         .k = h,
@@ -124,15 +134,13 @@ dense_backward(size_t d, size_t h, size_t n, const void *weights, const void *de
         .b_vector = LANES,
         .c = delta_in,
         .c_stride = stride,
-        .end = input == NULL ? GEMM_MULTIPLY
-               : at_once     ? GEMM_RELU_SLOPE
-                             : GEMM_STORE,
+        .end = end,
         .beside = input,
     };
 
     for (size_t j = 0, next; j < n; j = next) {
         next = gemm_strip(&g, j, n);
-        if (input != NULL && !at_once) {
+        if (end == GEMM_STORE) {
             below->backward(d, next - j, (const real *)input + j, (real *)delta_in + j,
                             stride);
         }

@@ -40,11 +40,14 @@
 /* What becomes of the sum, element by element, while it is in registers: what takes a
  * few instructions, as the activation that most networks have. */
 enum gemm_end {
-    GEMM_STORE,      /* C := AB */
-    GEMM_ADD,        /* C := C + AB */
-    GEMM_MULTIPLY,   /* C := C · AB */
-    GEMM_RELU,       /* C := relu of AB */
-    GEMM_RELU_SLOPE, /* C := AB · slope of relu where it gave `beside` */
+    GEMM_STORE,    /* C := AB */
+    GEMM_ADD,      /* C := C + AB */
+    GEMM_MULTIPLY, /* C := C · AB */
+    GEMM_RELU,     /* C := relu of AB */
+    /* C := AB · slope of the activation where it gave `beside` */
+    GEMM_RELU_SLOPE,
+    GEMM_TANH_SLOPE,
+    GEMM_LOGISTIC_SLOPE,
 };
 
 struct gemm {
@@ -158,6 +161,12 @@ gemm_tile(const int mr, const int nv, const struct gemm *g, const real *a,
     }
     else if (g->end == GEMM_RELU_SLOPE) {
         EACH_SUM(g->beside + (c - g->c), *s *= relu_slope(load(p)))
+    }
+    else if (g->end == GEMM_TANH_SLOPE) {
+        EACH_SUM(g->beside + (c - g->c), *s *= tanh_slope(load(p)))
+    }
+    else if (g->end == GEMM_LOGISTIC_SLOPE) {
+        EACH_SUM(g->beside + (c - g->c), *s *= logistic_slope(load(p)))
     }
     else if (g->end == GEMM_MULTIPLY) {
         EACH_SUM(c, *s *= load(p))

@@ -32,6 +32,15 @@ dot_tile(const int rows, const int columns, size_t n, const real *x, const real 
 
     NO_UNROLL
     for (size_t j = 0; j < n; j += LANES) {
+        vec right[DOT_COLUMNS];
+
+        UNROLL
+        for (int s = 0; s < columns; s++) {
+            right[s] = load(y + (size_t)s * stride + j);
+            if (MANY_REGISTERS) {
+                right[s] = in_register(right[s]);
+            }
+        }
         UNROLL
         for (int r = 0; r < rows; r++) {
             vec left = load(x + (size_t)r * stride + j);
@@ -40,7 +49,7 @@ dot_tile(const int rows, const int columns, size_t n, const real *x, const real 
             for (int s = 0; s < columns; s++) {
                 vec *to = &sum[r * columns + s];
 
-                *to = vec_multiply_add(left, load(y + (size_t)s * stride + j), *to);
+                *to = vec_multiply_add(left, right[s], *to);
             }
         }
     }

@@ -32,9 +32,11 @@ typedef vec loss_function(vec p, vec y, vec *delta, real parameter);
 ALWAYS_INLINE vec
 log_logistic(vec p, vec y, vec *delta, real parameter)
 {
+    vec other = splat(1) - y; /* y is 0 or 1: the probability of y is |p - other| */
+
     (void)parameter;
     *delta = p - y;
-    return -clipped_log(vec_select(y != splat(0), p, splat(1) - p));
+    return -clipped_log(vec_abs(p - other));
 }
 
 ALWAYS_INLINE vec
@@ -119,39 +121,51 @@ poisson(vec p, vec y, vec *delta, real parameter)
     return poisson_value(bounded, y);
 }
 
-/* The same over a block of a tile. */
+/* The same over a block of a tile. A sample's losses are summed in double. */
 
 /* Weight times value, where a weight of zero silences any loss and delta: they may
  * belong to the padding, or to a row that is not to count, and be infinite. */
 ALWAYS_INLINE vec
 weigh(vec weight, vec value)
 {
-    return vec_select(weight == splat(0), splat(0), weight * value);
+    return (vec)((ivec)(weight * value) & (weight != splat(0)));
+}
+
+ALWAYS_INLINE vec
+output_loss(loss_function f, const real *p, const real *y, vec weight, real *delta,
+            real parameter)
+{
+    vec d, value = f(load(p), load(y), &d, parameter);
+
+    store(delta, weigh(weight, d));
+    return weigh(weight, value);
 }
 
 ALWAYS_INLINE void
 block_loss(loss_function f, size_t h, size_t n, const real *p, const real *y,
-           const real *weights, real *delta, double *values, size_t stride,
+           const real *weights, real *delta, real *values, size_t stride,
            real parameter)
 {
     for (size_t j = 0; j < n; j += LANES) {
         vec weight = load(weights + j);
-        struct vec_double total = {0};
+        vec value = output_loss(f, p + j, y + j, weight, delta + j, parameter);
 
-        for (size_t i = j; i < j + h * stride; i += stride) {
-            vec d;
-            vec value = f(load(p + i), load(y + i), &d, parameter);
+        if (h > 1) {
+            struct vec_double total = widen(value);
 
-            store(delta + i, weigh(weight, d));
-            add_wide(&total, weigh(weight, value));
+            for (size_t i = j + stride; i < j + h * stride; i += stride) {
+                add_wide(&total,
+                         output_loss(f, p + i, y + i, weight, delta + i, parameter));
+            }
+            value = narrow(total);
         }
-        store_wide(values + j, total);
+        store(values + j, value);
     }
 }
 
 #define LOSS(f)                                                                        \
     static void f##_loss(size_t h, size_t n, const void *p, const void *y,             \
-                         const void *weights, void *delta, double *values,             \
+                         const void *weights, void *delta, void *values,               \
                          size_t stride, double parameter)                              \
     {                                                                                  \
         block_loss(f, h, n, p, y, weights, delta, values, stride, (real)parameter);    \
@@ -169,7 +183,7 @@ LOSS(poisson)
  * its class, and the only one whose logarithm counts. */
 static void
 log_softmax_loss(size_t h, size_t n, const void *outputs, const void *targets,
-                 const void *weights, void *deltas, double *values, size_t stride,
+                 const void *weights, void *deltas, void *values, size_t stride,
                  double parameter)
 {
     const real *p = outputs, *y = targets;
@@ -184,38 +198,37 @@ log_softmax_loss(size_t h, size_t n, const void *outputs, const void *targets,
             probability += load(y + i) * load(p + i);
             store(delta + i, weigh(weight, load(p + i) - load(y + i)));
         }
-        store_wide(values + j, widen(weigh(weight, -clipped_log(probability))));
+        store((real *)values + j, weigh(weight, -clipped_log(probability)));
     }
 }
 
-/* Sixteen running sums in a fixed order: short dependency chains, same bits always.
- * n is a multiple of the lanes; what is left after sixteens is added in order. */
+/* Sixteen running sums in a fixed order: short dependency chains, same bits always. n
+ * is a multiple of the lanes. */
 static double
-sum_values(size_t n, const double *values)
+sum_values(size_t n, const void *values)
 {
-    enum { HALF = 8 / DOUBLES };
-    doubles part[2 * HALF] = {{0}};
-    double sum = 0;
+    enum { VECTORS = 16 / LANES };
+    struct vec_double part[VECTORS] = {{{{0}}}};
+    const real *from = values;
     size_t j = 0;
 
     for (; j + 16 <= n; j += 16) {
         UNROLL
-        for (size_t i = 0; i < 2 * HALF; i++) {
-            part[i] += *(const doubles *)(values + j + i * DOUBLES);
+        for (size_t i = 0; i < VECTORS; i++) {
+            add_wide(&part[i], load(from + j + i * LANES));
         }
     }
-    UNROLL
-    for (size_t i = 0; i < HALF; i++) {
-        part[i] += part[HALF + i];
+    for (size_t i = 0; j < n; i++, j += LANES) {
+        add_wide(&part[i], load(from + j));
     }
     UNROLL
-    for (size_t i = 0; i < 8; i++) {
-        sum += part[i / DOUBLES][i % DOUBLES];
+    for (size_t i = 1; i < VECTORS; i++) {
+        UNROLL
+        for (int k = 0; k < LANES / DOUBLES; k++) {
+            part[0].part[k] += part[i].part[k];
+        }
     }
-    for (; j < n; j++) {
-        sum += values[j];
-    }
-    return sum;
+    return sum_of(part[0]);
 }
 
 #endif

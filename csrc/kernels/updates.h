@@ -61,84 +61,101 @@ adam_step(const struct step *s, vec g, vec *w, vec *a, vec *b)
     *w -= s->rate * *a / (vec_sqrt(*b) + s->epsilon);
 }
 
-ALWAYS_INLINE double
-sum_of(struct vec_double sum)
+/* The gradient of x with the decay of the entries, which is that of all of them or, at
+ * decays, of each; the sum is of the squares of those that decay. */
+ALWAYS_INLINE vec
+decayed(const struct step *s, const real *decays, size_t n, vec x, vec g,
+        struct vec_double *sum)
 {
-    doubles total = sum.part[0];
+    vec decay = decays == NULL ? s->decay : load_up_to(decays, n);
+    vec counted = decays == NULL ? x : (vec)((ivec)x & (decay != splat(0)));
 
-    UNROLL
-    for (int i = 1; i < LANES / DOUBLES; i++) {
-        total += sum.part[i];
+    add_square(sum, counted);
+    return (g + decay * x) * s->scale;
+}
+
+/* A run of θ, as its solver takes it through one step. */
+struct run {
+    real *w;
+    const real *g;
+    real *a, *b;
+    const real *decays;
+    struct step step;
+    struct vec_double squares;
+};
+
+/* n entries, at most a vector, from the i-th on. */
+ALWAYS_INLINE void
+step_at(step_function f, const bool second, const bool each, size_t i, size_t n,
+        struct run *run)
+{
+    const struct step *s = &run->step;
+    const real *decays = each ? run->decays + i : NULL;
+    vec w = load_up_to(run->w + i, n), a = load_up_to(run->a + i, n), b = {0};
+    vec g = decayed(s, decays, n, w, load_up_to(run->g + i, n), &run->squares);
+
+    if (second) {
+        b = load_up_to(run->b + i, n);
     }
-    UNROLL
-    for (int half = DOUBLES / 2; half > 0; half /= 2) {
-        UNROLL
-        for (int i = 0; i < half; i++) {
-            total[i] += total[i + half];
-        }
+    f(s, g, &w, &a, &b);
+    store_up_to(run->w + i, w, n);
+    store_up_to(run->a + i, a, n);
+    if (second) {
+        store_up_to(run->b + i, b, n);
     }
-    return total[0];
 }
 
 ALWAYS_INLINE double
-run_solver(step_function f, const bool second, size_t count, real *w, const real *g,
-           real *a, real *b, const struct nnf_update *update)
+run_solver(step_function f, const bool second, const bool each, size_t count,
+           struct run run)
 {
-    const struct step s = step_of(update);
-    struct vec_double sum = {0};
+    size_t i = 0;
 
     NO_UNROLL
-    for (size_t i = 0; i < count; i += LANES) {
-        size_t n = count - i;
-        vec x = load_up_to(w + i, n), m = load_up_to(a + i, n), v = {0};
-
-        if (second) {
-            v = load_up_to(b + i, n);
-        }
-        add_square(&sum, x);
-        f(&s, (load_up_to(g + i, n) + s.decay * x) * s.scale, &x, &m, &v);
-        store_up_to(w + i, x, n);
-        store_up_to(a + i, m, n);
-        if (second) {
-            store_up_to(b + i, v, n);
-        }
+    for (; i + LANES <= count; i += LANES) {
+        step_at(f, second, each, i, LANES, &run);
     }
-    return sum_of(sum);
+    if (i < count) {
+        step_at(f, second, each, i, count - i, &run);
+    }
+    return sum_of(run.squares);
 }
 
-static double
-sgd(size_t count, void *parameters, const void *gradient, void *moments, size_t size,
-    const struct nnf_update *update)
-{
-    (void)size;
-    return run_solver(sgd_step, false, count, parameters, gradient, moments, NULL,
-                      update);
-}
+#define SOLVER(name, second)                                                           \
+    static double name(size_t count, void *parameters, const void *gradient,           \
+                       void *moments, size_t size, const struct nnf_update *update)    \
+    {                                                                                  \
+        struct run run = {                                                             \
+            .w = parameters,                                                           \
+            .g = gradient,                                                             \
+            .a = moments,                                                              \
+            .b = second ? (real *)moments + size : NULL,                               \
+            .decays = update->decays,                                                  \
+            .step = step_of(update),                                                   \
+        };                                                                             \
+                                                                                       \
+        return run.decays == NULL ? run_solver(name##_step, second, false, count, run) \
+                                  : run_solver(name##_step, second, true, count, run); \
+    }
 
-static double
-adam(size_t count, void *parameters, const void *gradient, void *moments, size_t size,
-     const struct nnf_update *update)
-{
-    return run_solver(adam_step, true, count, parameters, gradient, moments,
-                      (real *)moments + size, update);
-}
+SOLVER(sgd, false)
+SOLVER(adam, true)
 
 static double
 finish_gradient(size_t count, const void *parameters, void *gradient,
                 const struct nnf_update *update)
 {
     const struct step s = step_of(update);
-    const real *w = parameters;
+    const real *w = parameters, *decays = update->decays;
     real *g = gradient;
     struct vec_double sum = {0};
 
     for (size_t i = 0; i < count; i += LANES) {
         size_t n = count - i;
-        vec x = load_up_to(w + i, n);
-        vec y = load_up_to(g + i, n);
+        vec x = load_up_to(w + i, n), y = load_up_to(g + i, n);
 
-        add_square(&sum, x);
-        store_up_to(g + i, (y + s.decay * x) * s.scale, n);
+        y = decayed(&s, decays == NULL ? NULL : decays + i, n, x, y, &sum);
+        store_up_to(g + i, y, n);
     }
     return sum_of(sum);
 }
@@ -149,21 +166,24 @@ all_finite(size_t count, const void *parameters)
 {
     const real *w = parameters;
     vec sum = {0};
-    real total = 0;
+    uint64_t part[VECTOR_BYTES / sizeof(uint64_t)], any = 0;
     size_t i = 0;
+    ivec bad;
+    vec x;
 
     for (; i + LANES <= count; i += LANES) {
-        vec x = load_u(w + i);
-
+        x = load_u(w + i);
         sum += x - x;
     }
-    for (; i < count; i++) {
-        total += w[i] - w[i];
+    x = load_up_to(w + i, count - i);
+    sum += x - x;
+    bad = sum != splat(0);
+    memcpy(part, &bad, sizeof(part));
+    UNROLL
+    for (size_t k = 0; k < sizeof(part) / sizeof(part[0]); k++) {
+        any |= part[k];
     }
-    for (int lane = 0; lane < LANES; lane++) {
-        total += sum[lane];
-    }
-    return total == 0;
+    return any == 0;
 }
 
 #endif

@@ -95,6 +95,19 @@ store_u(real *p, vec x)
     *(vec_u *)p = x;
 }
 
+/* x, which the compiler is to keep in a register: else it may load it anew for each
+ * use, and loads may be what a loop waits for. */
+ALWAYS_INLINE vec
+in_register(vec x)
+{
+#if defined(__SSE2__)
+    __asm__("" : "+v"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x;
+}
+
 /* Lane by lane a where the mask is set (-1), else b. */
 ALWAYS_INLINE vec
 vec_select(ivec mask, vec a, vec b)
@@ -303,13 +316,48 @@ add_square(struct vec_double *sum, vec x)
     }
 }
 
-ALWAYS_INLINE void
-store_wide(double *p, struct vec_double x)
+/* Rounded back. */
+ALWAYS_INLINE vec
+narrow(struct vec_double wide)
 {
+#ifdef NNF_DOUBLE
+    return wide.part[0];
+#elif defined(__AVX512F__)
+    __m512 low = _mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)wide.part[0]));
+    __m256 high = _mm512_cvtpd_ps((__m512d)wide.part[1]);
+
+    return (vec)_mm512_insertf32x8(low, high, 1);
+#else
+    typedef float floats __attribute__((vector_size(DOUBLES * sizeof(float))));
+    floats part[LANES / DOUBLES];
+    vec x;
+
     UNROLL
     for (int i = 0; i < LANES / DOUBLES; i++) {
-        *(doubles *)(p + i * DOUBLES) = x.part[i];
+        part[i] = __builtin_convertvector(wide.part[i], floats);
     }
+    memcpy(&x, part, sizeof(x));
+    return x;
+#endif
+}
+
+ALWAYS_INLINE double
+sum_of(struct vec_double sum)
+{
+    doubles total = sum.part[0];
+
+    UNROLL
+    for (int i = 1; i < LANES / DOUBLES; i++) {
+        total += sum.part[i];
+    }
+    UNROLL
+    for (int half = DOUBLES / 2; half > 0; half /= 2) {
+        UNROLL
+        for (int i = 0; i < half; i++) {
+            total[i] += total[i + half];
+        }
+    }
+    return total[0];
 }
 
 #endif

@@ -198,18 +198,14 @@ compute(const struct sweep *s, const struct nnf_kernels *k, union numbers *value
         union numbers *slopes)
 {
     static union numbers ones, scratch;
-    static double sums[BLOCK];
     struct nnf_float_state state = nnf_float_enter();
 
     for (size_t i = 0; i < BLOCK; i++) {
         set(s->format, &ones, i, 1);
     }
     if (s->function == LOG) {
-        k->losses[NNF_FORM_LOG_LOGISTIC](1, BLOCK, &s->z, &ones, &ones, &scratch, sums,
-                                         BLOCK, 0);
-        for (size_t i = 0; i < BLOCK; i++) {
-            set(s->format, values, i, sums[i]);
-        }
+        k->losses[NNF_FORM_LOG_LOGISTIC](1, BLOCK, &s->z, &ones, &ones, &scratch,
+                                         values, BLOCK, 0);
     }
     else {
         const struct nnf_activation_kernels *a = &k->activations[s->function];

@@ -16,7 +16,8 @@
 
 #include <stdlib.h>
 
-enum { INPUTS = 10, HIDDEN = 21, OUTPUTS = 2, LAYERS = 2, THREADS = 4 };
+enum { INPUTS = 10, OUTPUTS = 2, LAYERS = 2, THREADS = 4 };
+enum { HIDDEN = 29 }; /* a vector of these for each thread, of any instruction set */
 enum { SIZE = (INPUTS + 1) * HIDDEN + (HIDDEN + 1) * OUTPUTS };
 enum { ROWS = 480 }; /* one tile, in equal parts for up to four workers */
 enum { STORED = 4 }; /* entries of a sparse row */

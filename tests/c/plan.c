@@ -147,8 +147,7 @@ check_training_buffers(const struct bench *b)
 
     list[n++] = rows_of(b, plan->tile.targets, b->net.widths[LAYERS]);
     list[n++] = rows_of(b, plan->tile.weights, 1);
-    list[n++] =
-        (struct buffer){(char *)plan->values, plan->stride * sizeof *plan->values};
+    list[n++] = rows_of(b, plan->values, 1);
     for (size_t l = 0; l < LAYERS; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
 
