@@ -73,9 +73,8 @@ load_block(const real *const row[LANES], size_t c, const real *const fetched[LAN
     UNROLL
     for (int i = 0; i < LANES; i++) {
         __builtin_prefetch(fetched[i] + next);
-        block[i] = load_u(row[i] + c);
     }
-    transpose_block(block);
+    load_rows_transposed(row, c, block);
     to += c * stride;
     UNROLL
     for (int i = 0; i < LANES; i++) {

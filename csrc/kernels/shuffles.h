@@ -52,20 +52,52 @@
         block[i] = PICK(a, b, LOW, s) + PICK(a, b, HIGH, s);                           \
     }
 
+ALWAYS_INLINE void
+exchange_within_halves(vec block[LANES])
+{
+    (void)block; /* of two lanes: nothing to do */
+#if LANES >= 16
+    EXCHANGE(4)
+#endif
+#if LANES >= 8
+    EXCHANGE(2)
+#endif
+#if LANES >= 4
+    EXCHANGE(1)
+#endif
+}
+
 /* Lane j of block[i] and lane i of block[j] change places. */
 ALWAYS_INLINE void
 transpose_block(vec block[LANES])
 {
-#if LANES >= 16
-    EXCHANGE(8)
+    EXCHANGE(LANES / 2)
+    exchange_within_halves(block);
+}
+
+/* The block of a vector of each of these rows, from the c-th real on, with rows and
+ * lanes changed. */
+ALWAYS_INLINE void
+load_rows_transposed(const real *const row[LANES], size_t c, vec block[LANES])
+{
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    /* Halves change places as they are loaded, which takes no shuffle. */
+    enum { HALF = LANES / 2 };
+
+    UNROLL
+    for (int i = 0; i < LANES; i++) {
+        size_t first = c + (size_t)(i / HALF * HALF);
+
+        block[i] = load_halves(row[i % HALF] + first, row[i % HALF + HALF] + first);
+    }
+    exchange_within_halves(block);
+#else
+    UNROLL
+    for (int i = 0; i < LANES; i++) {
+        block[i] = load_u(row[i] + c);
+    }
+    transpose_block(block);
 #endif
-#if LANES >= 8
-    EXCHANGE(4)
-#endif
-#if LANES >= 4
-    EXCHANGE(2)
-#endif
-    EXCHANGE(1)
 }
 
 /* The block of the first so many rows at `from`, zeros for those from there on, with

@@ -198,6 +198,23 @@ store_up_to(real *p, vec x, size_t n)
 #endif
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/* A vector of two halves from anywhere. */
+ALWAYS_INLINE vec
+load_halves(const real *low, const real *high)
+{
+#ifdef NNF_DOUBLE
+    native x = _mm256_castpd128_pd256(_mm_loadu_pd(low));
+
+    return (vec)_mm256_insertf128_pd(x, _mm_loadu_pd(high), 1);
+#else
+    native x = _mm256_castps128_ps256(_mm_loadu_ps(low));
+
+    return (vec)_mm256_insertf128_ps(x, _mm_loadu_ps(high), 1);
+#endif
+}
+#endif
+
 /* The smaller and the larger; a NaN in b passes through. */
 ALWAYS_INLINE vec
 vec_min(vec a, vec b)
