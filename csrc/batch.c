@@ -276,6 +276,7 @@ nnf_batch_plan_resident(const struct nnf_plan *plan, size_t n, struct arena *are
             .targets = targets + t * outputs * stride,
             .weights = weights + t * stride,
         };
+        nnf_plan_add_ones(plan, tiles[t].input, net->widths[0]);
     }
     return tiles;
 }

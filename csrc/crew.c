@@ -123,6 +123,7 @@ nnf_crew_stopped(struct nnf_crew *crew, size_t worker, double work)
 double
 nnf_crew_time(const struct nnf_crew *crew, double nanoseconds)
 {
+    /* At every step of the smallest network: a division would be felt. */
     return crew->kernels->poll_work * (nanoseconds * (1 / NNF_POLL_NANOSECONDS));
 }
 

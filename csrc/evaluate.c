@@ -39,7 +39,7 @@ nnf_gradient_workspace(const struct nnf_net *net, const struct nnf_kernels *kern
     struct evaluation evaluation;
     struct arena arena = {0};
 
-    /* Any positive alpha: weights and biases apart need the most. */
+    /* Any positive alpha: to tell weights from biases needs the most. */
     plan_evaluation(&evaluation, net, kernels, data, 1, n_threads, &arena);
     return arena.overflow ? 0 : arena.used;
 }

@@ -148,15 +148,16 @@ struct nnf_kernels {
                     void *output, void *slope, size_t stride);
 
     nnf_loss_kernel *losses[NNF_FORMS];
+    /* The sum of n reals, n a multiple of the lanes, in double. */
     double (*sum)(size_t n, const void *values);
 
     /* One step on a run of θ, with g := (gradient + decay · θ) · scale. The solvers
-     * return the sum of θ² before the step, of `decays` without those where it is 0;
-     * moments lie `size` reals apart. */
+     * return the sum of θ² before the step, where decays is given only of entries that
+     * decay; moments lie `size` reals apart. */
     double (*solvers[NNF_SOLVERS])(size_t count, void *parameters, const void *gradient,
                                    void *moments, size_t size,
                                    const struct nnf_update *update);
-    /* gradient := g as above; returns the sum of θ². */
+    /* gradient := g as above; returns the same sum. */
     double (*finish_gradient)(size_t count, const void *parameters, void *gradient,
                               const struct nnf_update *update);
     bool (*all_finite)(size_t count, const void *parameters);

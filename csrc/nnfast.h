@@ -6,10 +6,10 @@
  * layer by layer the weights W (in × out, C order), then the biases b (out).
  * Gradient, velocities and moments are vectors in the same order.
  *
- * The library allocates nothing, prints nothing, reads no environment and keeps
- * no state but a pool of threads. What it needs it asks for by size; the caller owns
- * all memory.
- * Every real array holds the type of the kernels that are passed beside it.
+ * The library allocates nothing, prints nothing, reads no environment and keeps no
+ * state but a pool of threads and what calls have learnt of their pace. What it needs
+ * it asks for by size; the caller owns all memory. Every real array holds the type of
+ * the kernels that are passed beside it.
  *
  * Order of use: nnf_kernels_find, nnf_net_check, then nnf_predict, nnf_gradient
  * or nnf_train, each with a workspace of the size that its _workspace says.
@@ -164,7 +164,7 @@ const char *nnf_row_numbers_check(const struct nnf_data *data, size_t n,
 
 /* Being asked while at work. */
 
-/* Called with context every 5 to 30 ms, where θ is whole (or, with more than four
+/* Called with context every 20 ms or so, where θ is whole (or, with more than four
  * million weights, in the middle of a step). Non-zero stops the call; a null function,
  * or a null pointer to this, is never called. */
 struct nnf_poll {
@@ -265,10 +265,10 @@ struct nnf_training {
     enum nnf_score score;
     size_t n_threads;
     struct nnf_poll poll;
-    /* Called at each epoch's end when not null, one after the other; non-zero stops.
-     * The first runs as a part of the core and is to be short; the second may call
-     * anything. Where poll stopped the call after the last step of an epoch, that epoch
-     * is still told. */
+    /* Called at each epoch's end when not null; non-zero stops, and then the second is
+     * not called after the first. That one runs as a part of the core and is to be
+     * short; the second may call anything. Where poll stopped the call after the last
+     * step of an epoch, that epoch is still told. */
     int (*note_epoch)(void *context, const struct nnf_training *training);
     int (*on_epoch)(void *context, const struct nnf_training *training,
                     enum nnf_event event);

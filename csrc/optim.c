@@ -31,6 +31,12 @@ nnf_solver_moments(enum nnf_solver solver)
     return solver == NNF_ADAM ? 2 : 1;
 }
 
+static bool
+is_small(const struct nnf_plan *plan)
+{
+    return plan->n_parameters <= SMALL;
+}
+
 /* The runs that `count` entries from `begin` on make; returns where the next go. */
 static struct nnf_run *
 add_runs(struct nnf_run *runs, size_t begin, size_t count, bool decays)
@@ -48,7 +54,7 @@ lay_runs(struct nnf_run *runs, const struct nnf_plan *plan, double alpha)
     const size_t *widths = plan->net->widths;
     size_t begin = 0;
 
-    if (alpha == 0 || plan->n_parameters <= SMALL) {
+    if (alpha == 0 || is_small(plan)) {
         add_runs(runs, 0, plan->n_parameters, alpha != 0);
         return;
     }
@@ -67,7 +73,7 @@ count_runs(const struct nnf_plan *plan, double alpha)
     const size_t *widths = plan->net->widths;
     size_t n_runs = 0;
 
-    if (alpha == 0 || plan->n_parameters <= SMALL) {
+    if (alpha == 0 || is_small(plan)) {
         return ceil_div(plan->n_parameters, RUN_LENGTH);
     }
     for (size_t l = 0; l < plan->net->n_layers; l++) {
@@ -102,7 +108,7 @@ nnf_optim_plan(struct nnf_optim *optim, const struct nnf_plan *plan, double alph
         lay_runs(optim->runs, plan, alpha);
     }
     optim->decays = NULL;
-    if (alpha != 0 && plan->n_parameters <= SMALL) {
+    if (alpha != 0 && is_small(plan)) {
         optim->decays = arena_take(arena, plan->n_parameters, plan->kernels->real_size);
     }
     if (optim->decays != NULL) {
@@ -112,7 +118,7 @@ nnf_optim_plan(struct nnf_optim *optim, const struct nnf_plan *plan, double alph
 
 /* 1 - beta^t, which is at most e^-((1 - beta) t): from some t on, 1. */
 static double
-unbiased(double beta, double t)
+bias_correction(double beta, double t)
 {
     return (1 - beta) * t > VANISHED ? 1 : 1 - pow(beta, t);
 }
@@ -125,8 +131,8 @@ nnf_optim_rate(const struct nnf_training *training)
     if (training->solver != NNF_ADAM) {
         return training->learning_rate;
     }
-    return training->learning_rate_init * sqrt(unbiased(training->beta_2, t)) /
-           unbiased(training->beta_1, t);
+    return training->learning_rate_init * sqrt(bias_correction(training->beta_2, t)) /
+           bias_correction(training->beta_1, t);
 }
 
 /* What is done to every run: a solver's step, or finishing the gradient. */
@@ -150,7 +156,6 @@ work_on_runs(void *context, const struct nnf_part *part)
     size_t size = kernels->real_size, first, last;
     struct nnf_update update = task->update;
 
-    update.decays = task->optim->decays;
     nnf_share(task->end - task->begin, part, &first, &last);
     for (size_t i = task->begin + first; i < task->begin + last; i++) {
         const struct nnf_run *run = &task->optim->runs[i];
@@ -211,6 +216,7 @@ nnf_optim_step(const struct nnf_optim *optim, const struct nnf_plan *plan,
         .plan = plan,
         .training = training,
         .update = {.scale = 1 / weight,
+                   .decays = optim->decays,
                    .learning_rate = training->learning_rate,
                    .momentum = training->momentum,
                    .nesterov = training->nesterov,
@@ -234,7 +240,7 @@ nnf_optim_finish(const struct nnf_optim *optim, const struct nnf_plan *plan,
     struct run_task task = {
         .optim = optim,
         .plan = plan,
-        .update = {.scale = 1 / weight},
+        .update = {.scale = 1 / weight, .decays = optim->decays},
         .alpha = alpha,
         .parameters = (void *)parameters,
         .gradient = gradient,

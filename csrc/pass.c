@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pass.h"
 
-#include "loss.h"
 #include "rng.h"
 #include "sparse.h"
 
@@ -34,11 +33,6 @@ nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span)
         kernels->load_rows(rows.n, d, at_const(data->inputs, rows.first * d, size),
                            rows.order, nnf_span_part(plan, span, tile->input),
                            plan->stride);
-    }
-    if (tile->input != NULL && tile->targets != NULL) {
-        void *ones = at(tile->input, d * plan->stride, size);
-
-        kernels->load_weights(span->n, NULL, NULL, nnf_span_part(plan, span, ones));
     }
     if (tile->targets != NULL) {
         void *targets = nnf_span_part(plan, span, tile->targets);

@@ -215,10 +215,8 @@ product_vectors(const struct nnf_plan *plan, const struct nnf_layer *layer)
     return layer->out / lanes + products_pay(plan, layer, layer->out % lanes);
 }
 
-/* The row of ones below the units of a tile, by which gradients of biases are like
- * those of weights. */
-static void
-add_ones(const struct nnf_plan *plan, void *tile, size_t units)
+void
+nnf_plan_add_ones(const struct nnf_plan *plan, void *tile, size_t units)
 {
     if (tile != NULL) {
         plan->kernels->load_weights(
@@ -235,6 +233,7 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
     size_t offset = 0;
 
     begin(plan, net, kernels, data, batch_rows, arena);
+    nnf_plan_add_ones(plan, plan->tile.input, net->widths[0]);
     plan->loss = kernels->losses[nnf_loss_form(net)];
     plan->loss_matched = nnf_loss_matched(net);
     for (size_t l = 0; l < net->n_layers; l++) {
@@ -242,7 +241,7 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
         bool hidden = l + 1 < net->n_layers;
 
         layer.output = take_tile(plan, layer.out + 1, arena);
-        add_ones(plan, layer.output, layer.out);
+        nnf_plan_add_ones(plan, layer.output, layer.out);
         layer.delta = take_tile(plan, layer.out, arena);
         layer.vectors = product_vectors(plan, &layer);
         layer.turned = take_tile(plan, layer.vectors * kernels->lanes, arena);
@@ -267,12 +266,12 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
 void
 nnf_plan_prediction(struct nnf_plan *plan, const struct nnf_net *net,
                     const struct nnf_kernels *kernels, const struct nnf_data *data,
-                    struct arena *arena)
+                    size_t rows, struct arena *arena)
 {
     size_t offset = 0, widest = 0;
     void *buffers[2];
 
-    begin(plan, net, kernels, data, data->n_rows, arena);
+    begin(plan, net, kernels, data, rows, arena);
     for (size_t l = 1; l <= net->n_layers; l++) {
         widest = max_size(widest, net->widths[l]);
     }

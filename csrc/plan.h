@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The plan of a call: how many samples a tile holds and where every buffer of the
- * workspace lies. Made once; it depends on the network, the kernels and the size of
- * the batch, never on the number of threads, so neither do the results.
+ * workspace lies. Made once; it depends on the network, the kernels, the size of the
+ * batch and the entries of sparse rows, never on the number of threads, so neither do
+ * the results.
  */
 #ifndef NNF_PLAN_H
 #define NNF_PLAN_H
@@ -16,6 +17,9 @@
 #define NNF_FETCH_WORK 16.0
 #define NNF_ACTIVATION_WORK 16.0
 #define NNF_SCATTERED_WORK 4.0
+
+/* As many reals, fetched, take as long as to find a row that lies anywhere. */
+#define NNF_LINE_REALS 8.0
 
 struct nnf_layer {
     size_t in, out;
@@ -76,7 +80,7 @@ struct nnf_tile {
  * have on average. */
 struct nnf_work {
     double load, forward, backward;
-    double inputs; /* for each unit of the first layer, in the forward pass */
+    double inputs; /* of `forward`, for each unit of the first layer */
 };
 
 struct nnf_plan {
@@ -98,7 +102,8 @@ struct nnf_plan {
     size_t packed;     /* bytes that a share needs for copies of weights */
 };
 
-/* n samples and what fills up their last vector: lanes are a power of two. */
+/* n samples and what fills up their last vector. Lanes are a power of two, and this no
+ * division. */
 static inline size_t
 nnf_plan_whole(const struct nnf_plan *plan, size_t n)
 {
@@ -106,6 +111,10 @@ nnf_plan_whole(const struct nnf_plan *plan, size_t n)
 
     return (n + lanes - 1) & ~(lanes - 1);
 }
+
+/* The row of ones below the units of a tile, by which gradients of biases are like
+ * those of weights; nothing else is ever written there. A null tile is let be. */
+void nnf_plan_add_ones(const struct nnf_plan *plan, void *tile, size_t units);
 
 /* Tiles that n rows fill, and the rows of the t-th of them. */
 size_t nnf_plan_tiles(const struct nnf_plan *plan, size_t n);
@@ -118,9 +127,10 @@ void nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
                        const struct nnf_kernels *kernels, const struct nnf_data *data,
                        size_t batch_rows, const double *dropout, struct arena *arena);
 
-/* The same for forward passes only: two buffers in turn hold the layers. */
+/* The same for forward passes only, of up to `rows` rows: two buffers in turn hold the
+ * layers. */
 void nnf_plan_prediction(struct nnf_plan *plan, const struct nnf_net *net,
                          const struct nnf_kernels *kernels, const struct nnf_data *data,
-                         struct arena *arena);
+                         size_t rows, struct arena *arena);
 
 #endif

@@ -45,18 +45,17 @@ plan_prediction(struct prediction *prediction, const struct nnf_net *net,
                 size_t n_threads, struct arena *arena)
 {
     struct arena apart = {0};
-    struct nnf_data part = *data;
     struct nnf_plan plan;
+    size_t rows;
 
-    nnf_plan_prediction(&plan, net, kernels, data, &apart);
+    nnf_plan_prediction(&plan, net, kernels, data, data->n_rows, &apart);
     nnf_crew_plan(&prediction->crew, n_threads, plan.packed, arena);
     prediction->n_plans =
         count_plans(&plan, data->n_rows, prediction->crew.team.n_threads);
     prediction->plans = arena_take(arena, prediction->n_plans, sizeof plan);
-    part.n_rows = ceil_div(data->n_rows, prediction->n_plans);
-    part.n_stored = ceil_div(data->n_stored, prediction->n_plans);
+    rows = ceil_div(data->n_rows, prediction->n_plans);
     for (size_t i = 0; i < prediction->n_plans; i++) {
-        nnf_plan_prediction(&plan, net, kernels, &part, arena);
+        nnf_plan_prediction(&plan, net, kernels, data, rows, arena);
         if (prediction->plans != NULL) {
             prediction->plans[i] = plan;
         }

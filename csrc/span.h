@@ -8,9 +8,6 @@
 #include "crew.h"
 #include "plan.h"
 
-/* As many reals, fetched, take as long as to find a row that lies anywhere. */
-#define NNF_LINE_REALS 8.0
-
 /* Samples [first, first + n) of a tile, n a multiple of the lanes, and the worker of
  * the crew that takes them through a pass. */
 struct nnf_span {

@@ -33,7 +33,7 @@ LAYERS = """
     kernels/dense kernels/gradient kernels/losses kernels/rows
     kernels/blocks kernels/gemm kernels/sparse
     kernels/activations kernels/dropout kernels/updates
-    kernels/math kernels/shuffles
+    kernels/math kernels/shuffles kernels/wide
     kernels/vector
     kernels
     rng

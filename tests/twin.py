@@ -7,7 +7,8 @@ of what it is given. Shapes: n rows, d in, h out of a layer; theta is the flat v
 parameters, layer by layer ``[W (d x h, C order) | b (h)]``.
 
 Two agreements of the library run through all of it: single numbers are computed in the
-type of the data; losses, sample weights and |W|^2 are added up in double.
+type of the data; losses, sample weights and |W|^2 are added up in double. (The core
+rounds the sum of a row's losses, over outputs, to that type before it adds up rows.)
 """
 
 import math

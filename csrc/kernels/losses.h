@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The losses: value and delta of one output side by side, as functions of the
- * output p and the target y. The sum over a sample's outputs is kept in double.
+ * output p and the target y. A sample's outputs are added up in double, which is
+ * rounded to a real, and samples in double.
  */
 #ifndef NNF_KERNELS_LOSSES_H
 #define NNF_KERNELS_LOSSES_H
@@ -9,6 +10,7 @@
 #include "../kernels.h"
 #include "math.h"
 #include "vector.h"
+#include "wide.h"
 
 #ifdef NNF_DOUBLE
 #define EPSILON ((real)2.220446049250313080847263336181640625e-16)
@@ -121,14 +123,14 @@ poisson(vec p, vec y, vec *delta, real parameter)
     return poisson_value(bounded, y);
 }
 
-/* The same over a block of a tile. A sample's losses are summed in double. */
+/* The same over a block of a tile. */
 
 /* Weight times value, where a weight of zero silences any loss and delta: they may
  * belong to the padding, or to a row that is not to count, and be infinite. */
 ALWAYS_INLINE vec
 weigh(vec weight, vec value)
 {
-    return (vec)((ivec)(weight * value) & (weight != splat(0)));
+    return vec_only(weight != splat(0), weight * value);
 }
 
 ALWAYS_INLINE vec

@@ -2,7 +2,7 @@
  *
  * Elementary functions of a vec, lane by lane; NaN in, NaN out.
  *
- * All exponentials share one reduction, x = n ln 2 + r with |r| <= ln 2 / 2, and s =
+ * All exponentials begin with a reduction, x = n ln 2 + r with |r| <= ln 2 / 2, and s =
  * 2^n. Quotients of exponentials (tanh, logistic, e^x - 1) take e^r from one even
  * function, E = r coth(r / 2), as (E + r) / (E - r): one division each.
  * Products with an exponential (the normal distribution, silu, mish, softmax) take it
@@ -131,7 +131,8 @@ reduce(vec x, vec low)
     };
 }
 
-/* The same of an x whose e^x counts less the larger n is: ln 2 in one part. */
+/* The same of an x from 0 to EXPONENT_LIMIT / 2 whose e^x counts less the larger n is:
+ * ln 2 in one part. */
 ALWAYS_INLINE struct reduction
 reduce_once(vec x)
 {
@@ -196,7 +197,7 @@ power_product(vec x, struct power e, vec y)
 struct exponential {
     vec scale;
     vec rest;
-    vec even; /* 2 + bend */
+    vec even; /* 2 + bend, rounded once */
     vec bend;
 };
 

@@ -11,6 +11,7 @@
 
 #include "../kernels.h"
 #include "vector.h"
+#include "wide.h"
 
 struct step {
     vec scale, decay, rate, momentum, beta_1, beta_2, rest_1, rest_2, epsilon;
@@ -34,17 +35,20 @@ step_of(const struct nnf_update *update)
     };
 }
 
-/* w, and the moments a and b, after one step with the gradient g. */
+/* w, and the moments a and b, after one step with the gradient g; which product is
+ * rounded is the same in every loop. */
 typedef void step_function(const struct step *s, vec g, vec *w, vec *a, vec *b);
 
 /* v := μ v - η g; w += v, or with Nesterov's look-ahead w += μ v - η g. */
 ALWAYS_INLINE void
 sgd_step(const struct step *s, vec g, vec *w, vec *a, vec *b)
 {
+    vec less = -(s->rate * g);
+
     (void)b;
-    *a = s->momentum * *a - s->rate * g;
+    *a = vec_multiply_add(s->momentum, *a, less);
     if (s->nesterov) {
-        *w += s->momentum * *a - s->rate * g;
+        *w += vec_multiply_add(s->momentum, *a, less);
     }
     else {
         *w += *a;
@@ -56,8 +60,8 @@ sgd_step(const struct step *s, vec g, vec *w, vec *a, vec *b)
 ALWAYS_INLINE void
 adam_step(const struct step *s, vec g, vec *w, vec *a, vec *b)
 {
-    *a = s->beta_1 * *a + s->rest_1 * g;
-    *b = s->beta_2 * *b + s->rest_2 * (g * g);
+    *a = vec_multiply_add(s->beta_1, *a, s->rest_1 * g);
+    *b = vec_multiply_add(s->beta_2, *b, s->rest_2 * (g * g));
     *w -= s->rate * *a / (vec_sqrt(*b) + s->epsilon);
 }
 
@@ -68,10 +72,10 @@ decayed(const struct step *s, const real *decays, size_t n, vec x, vec g,
         struct vec_double *sum)
 {
     vec decay = decays == NULL ? s->decay : load_up_to(decays, n);
-    vec counted = decays == NULL ? x : (vec)((ivec)x & (decay != splat(0)));
+    vec counted = decays == NULL ? x : vec_only(decay != splat(0), x);
 
     add_square(sum, counted);
-    return (g + decay * x) * s->scale;
+    return vec_multiply_add(decay, x, g) * s->scale;
 }
 
 /* A run of θ, as its solver takes it through one step. */
@@ -121,25 +125,36 @@ run_solver(step_function f, const bool second, const bool each, size_t count,
     return sum_of(run.squares);
 }
 
-#define SOLVER(name, second)                                                           \
-    static double name(size_t count, void *parameters, const void *gradient,           \
-                       void *moments, size_t size, const struct nnf_update *update)    \
-    {                                                                                  \
-        struct run run = {                                                             \
-            .w = parameters,                                                           \
-            .g = gradient,                                                             \
-            .a = moments,                                                              \
-            .b = second ? (real *)moments + size : NULL,                               \
-            .decays = update->decays,                                                  \
-            .step = step_of(update),                                                   \
-        };                                                                             \
-                                                                                       \
-        return run.decays == NULL ? run_solver(name##_step, second, false, count, run) \
-                                  : run_solver(name##_step, second, true, count, run); \
-    }
+ALWAYS_INLINE double
+solve(step_function f, const bool second, size_t count, void *parameters,
+      const void *gradient, void *moments, size_t size, const struct nnf_update *update)
+{
+    struct run run = {
+        .w = parameters,
+        .g = gradient,
+        .a = moments,
+        .b = second ? (real *)moments + size : NULL,
+        .decays = update->decays,
+        .step = step_of(update),
+    };
 
-SOLVER(sgd, false)
-SOLVER(adam, true)
+    return run.decays == NULL ? run_solver(f, second, false, count, run)
+                              : run_solver(f, second, true, count, run);
+}
+
+static double
+sgd(size_t count, void *parameters, const void *gradient, void *moments, size_t size,
+    const struct nnf_update *update)
+{
+    return solve(sgd_step, false, count, parameters, gradient, moments, size, update);
+}
+
+static double
+adam(size_t count, void *parameters, const void *gradient, void *moments, size_t size,
+     const struct nnf_update *update)
+{
+    return solve(adam_step, true, count, parameters, gradient, moments, size, update);
+}
 
 static double
 finish_gradient(size_t count, const void *parameters, void *gradient,

@@ -89,15 +89,13 @@ check_tiles(void)
     double *many = take(TILES * ROWS * INPUTS * sizeof *many, 0);
     double *outputs = take(TILES * ROWS * OUTPUTS * sizeof *outputs, 0);
     const struct nnf_data data = {.n_rows = TILES * ROWS, .inputs = many };
-    struct nnf_data part = data;
     struct nnf_kernels kernels = *counted;
     struct arena arena = {0};
     struct nnf_plan plan;
     void *work;
 
     kernels.dense_forward = count_forward;
-    part.n_rows /= THREADS;
-    nnf_plan_prediction(&plan, &net, &kernels, &part, &arena);
+    nnf_plan_prediction(&plan, &net, &kernels, &data, data.n_rows / THREADS, &arena);
     work = take(nnf_predict_workspace(&net, &kernels, &data, THREADS), 0);
     atomic_store(&most_samples, 0);
     nnf_threads_force(true);
@@ -129,11 +127,11 @@ check_copies(size_t n_rows, bool copies)
     void *block;
 
     kernels.dense_forward = count_forward;
-    nnf_plan_prediction(&plan, &large, &kernels, &data, &arena);
+    nnf_plan_prediction(&plan, &large, &kernels, &data, n_rows, &arena);
     nnf_crew_plan(&crew, 1, plan.packed, &arena);
     block = take(arena.used, 0);
     arena = (struct arena){.base = block};
-    nnf_plan_prediction(&plan, &large, &kernels, &data, &arena);
+    nnf_plan_prediction(&plan, &large, &kernels, &data, n_rows, &arena);
     nnf_crew_plan(&crew, 1, plan.packed, &arena);
     nnf_crew_begin(&crew, &kernels, 1, NULL);
     atomic_store(&n_copies, 0);

@@ -114,7 +114,7 @@ lay_out(struct bench *b, size_t n_threads, bool trains, struct arena *arena)
         nnf_plan_training(&b->plan, &net, &b->kernels, &b->data, ROWS, NULL, arena);
     }
     else {
-        nnf_plan_prediction(&b->plan, &net, &b->kernels, &b->data, arena);
+        nnf_plan_prediction(&b->plan, &net, &b->kernels, &b->data, ROWS, arena);
     }
     nnf_crew_plan(&b->crew, n_threads, b->plan.packed, arena);
     b->resident = nnf_batch_plan_resident(&b->plan, ROWS, arena);

@@ -17,17 +17,6 @@ enum { INPUTS = 13, OUTPUTS = 70, SAMPLES = 40, STRIDE = 48, GUARD = 99 };
 
 static const size_t samples[] = {1, 2, 15, 17, SAMPLES};
 
-static void
-set(const struct nnf_kernels *k, void *to, size_t i, double x)
-{
-    if (k->real == NNF_FLOAT64) {
-        ((double *)to)[i] = x;
-    }
-    else {
-        ((float *)to)[i] = (float)x;
-    }
-}
-
 /* A whole one, of -3 to 4. */
 static double
 number(size_t i)
@@ -44,7 +33,7 @@ tile(const struct nnf_kernels *k, size_t units, size_t n, size_t seed)
 
     for (size_t i = 0; i < units; i++) {
         for (size_t j = 0; j < n; j++) {
-            set(k, to, i * STRIDE + j, number(seed + i * SAMPLES + j));
+            put_real(k->real, to, i * STRIDE + j, number(seed + i * SAMPLES + j));
         }
     }
     return to;
@@ -63,7 +52,7 @@ check_rows(const struct nnf_kernels *k, size_t first, size_t last, size_t h, siz
     bool right = true, kept = true;
 
     for (size_t i = 0; i < (rows + 2) * h; i++) {
-        set(k, gradient, i, GUARD);
+        put_real(k->real, gradient, i, GUARD);
     }
     k->turn_delta(h, n, &delta, STRIDE);
     /* One row further on, so that there is something before it. */

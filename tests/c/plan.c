@@ -35,7 +35,8 @@ lay_out(struct bench *b, const struct nnf_kernels *kernels, size_t rows, bool tr
         nnf_plan_training(&b->plan, &b->net, kernels, &b->data, rows, rates, arena);
     }
     else {
-        nnf_plan_prediction(&b->plan, &b->net, kernels, &b->data, arena);
+        nnf_plan_prediction(&b->plan, &b->net, kernels, &b->data, b->data.n_rows,
+                            arena);
     }
 }
 
@@ -138,6 +139,18 @@ list_common(const struct bench *b, struct buffer *list)
     return n;
 }
 
+/* Whether the row below the units of a tile is all ones. */
+static bool
+has_ones(const struct nnf_plan *plan, const void *tile, size_t units)
+{
+    size_t n_ones = 0;
+
+    for (size_t j = 0; tile != NULL && j < plan->stride; j++) {
+        n_ones += real_at(plan->kernels->real, tile, units * plan->stride + j) == 1;
+    }
+    return tile == NULL || n_ones == plan->stride;
+}
+
 static void
 check_training_buffers(const struct bench *b)
 {
@@ -146,12 +159,14 @@ check_training_buffers(const struct bench *b)
     size_t n = list_common(b, list);
 
     list[n++] = rows_of(b, plan->tile.targets, b->net.widths[LAYERS]);
+    check(has_ones(plan, plan->tile.input, b->net.widths[0]), "and so have inputs");
     list[n++] = rows_of(b, plan->tile.weights, 1);
     list[n++] = rows_of(b, plan->values, 1);
     for (size_t l = 0; l < LAYERS; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
 
         list[n++] = rows_of(b, layer->output, layer->out + 1);
+        check(has_ones(plan, layer->output, layer->out), "outputs have a row of ones");
         list[n++] = rows_of(b, layer->delta, layer->out);
         list[n++] = rows_of(b, layer->turned, layer->vectors * plan->kernels->lanes);
         check(layer->vectors <=
@@ -201,6 +216,8 @@ check_resident_buffers(const struct bench *b, size_t rows)
         list[n++] = rows_of(b, tiles[t].targets, b->net.widths[LAYERS]);
         list[n++] = rows_of(b, tiles[t].weights, 1);
         check((tiles[t].input == NULL) == b->plan.sparse, "dense inputs are loaded");
+        check(has_ones(&b->plan, tiles[t].input, b->net.widths[0]),
+              "above a row of ones");
     }
     list[n++] = (struct buffer){(const char *)tiles, n_tiles * sizeof *tiles};
     check_buffers(&resident, list, n);

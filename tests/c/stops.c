@@ -8,7 +8,7 @@
 
 #include "check.h"
 #include "kernels.h" /* not of the API: for poll_work */
-#include "span.h"    /* nor this: for NNF_FETCH_WORK */
+#include "plan.h"    /* nor this: for NNF_FETCH_WORK */
 #include "take.h"
 
 #include <math.h>

@@ -301,6 +301,7 @@ trained(const struct sample *s, const struct nnf_kernels *kernels, enum nnf_real
         .beta_1 = 0.9,
         .beta_2 = 0.999,
         .epsilon = 1e-8,
+        .alpha = below(&seed, 2) == 0 ? 0.01 : 0,
         .batch_size = 1 + below(&seed, s->n_rows),
         .max_epochs = 2,
         .n_iter_no_change = 10,

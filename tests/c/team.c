@@ -34,18 +34,19 @@ nap(void)
 /* Shares. */
 
 static void
-check_shares(size_t count, size_t n_shares)
+check_shares(size_t count, size_t unit, size_t n_shares)
 {
-    size_t next = 0, least = count / n_shares;
+    size_t n_units = ceil_div(count, unit), least = n_units / n_shares, next = 0;
     bool fits = true;
 
     for (size_t i = 0; i < n_shares; i++) {
         const struct nnf_part part = {0, i, n_shares};
-        size_t first, last;
+        size_t first, last, units;
 
-        nnf_share(count, &part, &first, &last);
-        fits = fits && first == next && last - first >= least &&
-               last - first <= least + (count % n_shares != 0);
+        nnf_share_units(count, unit, &part, &first, &last);
+        units = ceil_div(last - first, unit);
+        fits = fits && first == next && (first % unit == 0 || first == count) &&
+               units >= least && units <= least + (n_units % n_shares != 0);
         next = last;
     }
     check(fits && next == count, "shares follow each other, alike, to the end");
@@ -321,7 +322,9 @@ main(void)
 {
     for (size_t count = 0; count < COUNT; count = 2 * count + 1) {
         for (size_t n_shares = 1; n_shares <= MOST_SHARES; n_shares++) {
-            check_shares(count, n_shares);
+            check_shares(count, 1, n_shares);
+            check_shares(count, 3, n_shares);
+            check_shares(count, 8, n_shares);
         }
     }
     check_clock();

@@ -36,16 +36,17 @@
 #endif
 
 enum { CALLERS = 6, FITS = 12, ROWS = 2500, INPUTS = 7, OUTPUTS = 3, MOST_THREADS = 8 };
+enum { HIDDEN = 100 }; /* more than 1,024 parameters, whose step is shared too */
 enum { CHILDREN = 12, PATIENCE = 120 };
 
 static const struct nnf_net net = {
     .n_layers = 2,
-    .widths = (const size_t[]){INPUTS, 40, OUTPUTS},
+    .widths = (const size_t[]){INPUTS, HIDDEN, OUTPUTS},
     .activations = (const enum nnf_activation[]){NNF_TANH, NNF_IDENTITY},
     .loss = NNF_SQUARED_ERROR,
 };
 
-enum { SIZE = INPUTS * 40 + 40 + 40 * OUTPUTS + OUTPUTS };
+enum { SIZE = (INPUTS + 1) * HIDDEN + (HIDDEN + 1) * OUTPUTS };
 
 static float inputs[ROWS * INPUTS], targets[ROWS * OUTPUTS];
 static const struct nnf_data data = {ROWS, inputs, NULL, NULL, 0, targets, NULL, NULL};
@@ -75,6 +76,7 @@ fit(size_t n_threads, struct result *result)
         .solver = NNF_SGD,
         .learning_rate_init = 0.01,
         .momentum = 0.9,
+        .alpha = 0.01,
         .batch_size = 700,
         .max_epochs = 3,
         .n_iter_no_change = INFINITY,

@@ -235,6 +235,12 @@ epoch_ends(void *left, const struct nnf_training *training, enum nnf_event event
     return (training->n_epochs == 0 && event == NNF_EVENT_NONE) || countdown(left);
 }
 
+static int
+epoch_is_noted(void *left, const struct nnf_training *training)
+{
+    return training->n_epochs == 0 || countdown(left);
+}
+
 /* Numbers of rows, or nearly. */
 static int64_t *
 draw_row_numbers(struct call *call, size_t n, size_t n_rows)
@@ -299,6 +305,7 @@ train(struct call *call, const struct nnf_data *data, void *theta)
         .score = (enum nnf_score)(a_byte(bytes) % NNF_SCORES),
         .n_threads = call->n_threads,
         .poll = {choices & 64 ? countdown : NULL, &left},
+        .note_epoch = choices & 16 ? epoch_is_noted : NULL,
         .on_epoch = choices & 128 ? epoch_ends : NULL,
         .epoch_context = &left,
     };
