@@ -224,6 +224,16 @@ def test_avx2_and_float64_have_limits_and_targets_of_their_own(stopwatch, result
     avx2, float64 = held_back.verdicts(results)
     assert "longer on 30-100-1 relu, 200 (2.00). Its peak is 2.00 times lower" in avx2
     assert "It does. Its peak is 2.25 times lower" in float64
+    results.machine["peak_flops"]["avx2"] = {"float32": {"1": limit / 8.01e-6}}
+    assert "(2.00). Its peak is as high: what" in held_back.verdicts(results)[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(99.94, "99.9"), (99.96, "100"), (1234.5, "1,234"), (1, "1.00")],
+)
+def test_microseconds_have_three_digits(stopwatch, value, shown):
+    assert stopwatch("tables").show(value, "microseconds") == shown
 
 
 def test_overhead_is_what_a_call_takes_besides_its_step(stopwatch, results):

@@ -26,7 +26,7 @@ def show_seconds(value: float) -> str:
 
 def show_microseconds(value: float) -> str:
     """Three significant digits, and all of a large number's."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
 FORMATS: dict[str, Callable[[Any], str]] = {

@@ -99,8 +99,11 @@ def _verdict(results: Results, variant: Variant) -> str:
     words += f"It takes longer on {'; '.join(missed)}." if missed else "It does."
     peaks = results.peak("float32"), _peak(results, variant)
     if all(peaks):
+        lower = round(peaks[0] / peaks[1], 2)
         words += (
-            f" Its peak is {peaks[0] / peaks[1]:.2f} times lower: a network that comes "
-            "as near to it takes so many times as long."
+            f" Its peak is {lower:.2f} times lower: a network that comes as near to it "
+            "takes so many times as long."
+            if lower > 1
+            else " Its peak is as high: what comes as near to it takes as long."
         )
     return words
