@@ -64,6 +64,8 @@ check_work(void)
     const double sparse = forward_work(STORED, scattered);
     const double back = HIDDEN * OUTPUTS; /* one product more for each layer but one */
     const double rest = (HIDDEN + 1) * OUTPUTS;
+    struct arena apart = {0};
+    struct nnf_plan part;
     struct bench b;
 
     check_shares(PREDICTS, false, dense, "prediction");
@@ -78,6 +80,11 @@ check_work(void)
                  "and of sparse rows");
     begin(&b, 1, 1, false, false);
     check(b.plan.work.load + b.plan.work.forward == dense, "a row's work is told");
+    end(&b);
+    begin(&b, 1, 1, true, false);
+    nnf_plan_prediction(&part, &net, &b.kernels, &b.data, ROWS / THREADS, &apart);
+    check(part.work.load + part.work.forward == sparse,
+          "and is no more where a plan is for a part of the rows");
     end(&b);
 }
 
