@@ -7,6 +7,9 @@
 /* Copies of weights pay where that many samples use them. */
 #define PACK_SAMPLES ((size_t)64)
 
+/* As many reals, fetched, take as long as to find a row that lies anywhere. */
+#define LINE_REALS 8.0
+
 /* Count the span's products for so many units. */
 static bool
 goes_on(const struct nnf_span *span, size_t d, size_t units)
@@ -51,7 +54,7 @@ nnf_pass_load(const struct nnf_plan *plan, const struct nnf_span *span)
             rows.order, nnf_span_part(plan, span, tile->weights));
     }
     if (rows.order != NULL) { /* a line of each array */
-        reals += NNF_LINE_REALS * ((tile->input ? 1 : 0) + (tile->targets ? 2 : 0));
+        reals += LINE_REALS * ((tile->input ? 1 : 0) + (tile->targets ? 2 : 0));
     }
     return !nnf_crew_stopped(span->crew, span->worker,
                              (double)span->n * reals * NNF_FETCH_WORK);

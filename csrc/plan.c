@@ -240,8 +240,10 @@ nnf_plan_training(struct nnf_plan *plan, const struct nnf_net *net,
         struct nnf_layer layer = layer_of(plan, l, &offset);
         bool hidden = l + 1 < net->n_layers;
 
-        layer.output = take_tile(plan, layer.out + 1, arena);
-        nnf_plan_add_ones(plan, layer.output, layer.out);
+        layer.output = take_tile(plan, layer.out + hidden, arena);
+        if (hidden) {
+            nnf_plan_add_ones(plan, layer.output, layer.out);
+        }
         layer.delta = take_tile(plan, layer.out, arena);
         layer.vectors = product_vectors(plan, &layer);
         layer.turned = take_tile(plan, layer.vectors * kernels->lanes, arena);

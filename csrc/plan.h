@@ -18,16 +18,13 @@
 #define NNF_ACTIVATION_WORK 16.0
 #define NNF_SCATTERED_WORK 4.0
 
-/* As many reals, fetched, take as long as to find a row that lies anywhere. */
-#define NNF_LINE_REALS 8.0
-
 struct nnf_layer {
     size_t in, out;
     size_t weights, biases; /* where they begin in θ */
     const struct nnf_activation_kernels *activation;
     bool whole;   /* an activation of whole samples: softmax */
     void *output; /* tile: after activation and dropout; for training a row of ones
-                     follows it */
+                     follows that of a hidden layer */
     void *delta;  /* tile: derivative of the loss by the output before activation */
     void *turned; /* the same by sample: see struct nnf_delta */
     size_t vectors;

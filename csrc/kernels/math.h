@@ -197,7 +197,7 @@ power_product(vec x, struct power e, vec y)
 struct exponential {
     vec scale;
     vec rest;
-    vec even; /* 2 + bend, rounded once */
+    vec even; /* 2 + bend, by one multiply-add where there are such */
     vec bend;
 };
 

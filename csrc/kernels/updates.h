@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What is done to runs of θ: one step of each solver, and the finished gradient.
- * The arithmetic is scikit-learn's, operation by operation, in the real type; the
- * sum of squares that the L2 penalty needs is taken on the way, in double.
+ * The arithmetic is scikit-learn's, in its order and in the real type, with products
+ * and sums fused where there are such instructions. The sum of squares that the L2
+ * penalty needs is taken on the way, in double.
  */
 #ifndef NNF_KERNELS_UPDATES_H
 #define NNF_KERNELS_UPDATES_H

@@ -5,6 +5,7 @@
  * many facts held; exits 0 only when all did.
  */
 #include "counted.h"
+#include "ones.h"
 #include "score.h" /* nor this of the API */
 
 /* The patience with which the work of all rows is worth so many workers: each has 120
@@ -190,6 +191,29 @@ check_score(void)
     end(&b);
 }
 
+/* Whatever is done with a plan, its rows of ones are what they were. */
+static void
+check_ones(bool is_sparse)
+{
+    struct nnf_rows all, few;
+    struct bench b;
+
+    begin(&b, THREADS, 1e9, is_sparse, true);
+    all = (struct nnf_rows){.data = &b.data, .n = ROWS};
+    few = (struct nnf_rows){.data = &b.data, .first = 5, .n = ROWS / 3};
+    nnf_threads_force(true);
+    nnf_batch_load(&b.plan, &b.crew, &all, b.resident);
+    differentiate_rows(&b, b.resident);
+    differentiate_rows(&b, NULL);
+    nnf_batch_forward(&b.plan, &b.crew, &few, theta);
+    nnf_threads_force(false);
+    check(has_ones(&b.plan, b.plan.tile.input, INPUTS) &&
+              has_ones(&b.plan, b.resident->input, INPUTS) &&
+              has_ones(&b.plan, b.plan.layers[0].output, HIDDEN),
+          "rows of ones stay what they are");
+    end(&b);
+}
+
 int
 main(void)
 {
@@ -199,5 +223,7 @@ main(void)
     check_copies(32, false);
     check_copies(64, true);
     check_score();
+    check_ones(false);
+    check_ones(true);
     return verdict();
 }

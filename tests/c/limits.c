@@ -246,9 +246,10 @@ step_of_a_large_network(const struct nnf_kernels *kernels, struct counter *count
     return far;
 }
 
-/* Polls come within the step of a network of millions: before all, between, after. By
- * what is counted, at the same places in every run: so little work lies between two of
- * them that the clock is not asked. */
+/* Polls come within the step of a network of millions: before all, between, after.
+ * Until it is done they come by what is counted, at the same places in every run: each
+ * piece of work is as much as is done between two of them, so that nobody asks the
+ * clock. */
 static void
 polls_come_within_a_large_step(const struct nnf_kernels *kernels)
 {

@@ -8,6 +8,7 @@
 #include "batch.h" /* not of the API */
 
 #include "check.h"
+#include "ones.h"
 #include "take.h"
 
 #include <stdlib.h>
@@ -139,18 +140,6 @@ list_common(const struct bench *b, struct buffer *list)
     return n;
 }
 
-/* Whether the row below the units of a tile is all ones. */
-static bool
-has_ones(const struct nnf_plan *plan, const void *tile, size_t units)
-{
-    size_t n_ones = 0;
-
-    for (size_t j = 0; tile != NULL && j < plan->stride; j++) {
-        n_ones += real_at(plan->kernels->real, tile, units * plan->stride + j) == 1;
-    }
-    return tile == NULL || n_ones == plan->stride;
-}
-
 static void
 check_training_buffers(const struct bench *b)
 {
@@ -159,20 +148,21 @@ check_training_buffers(const struct bench *b)
     size_t n = list_common(b, list);
 
     list[n++] = rows_of(b, plan->tile.targets, b->net.widths[LAYERS]);
-    check(has_ones(plan, plan->tile.input, b->net.widths[0]), "and so have inputs");
     list[n++] = rows_of(b, plan->tile.weights, 1);
     list[n++] = rows_of(b, plan->values, 1);
     for (size_t l = 0; l < LAYERS; l++) {
         const struct nnf_layer *layer = &plan->layers[l];
 
-        list[n++] = rows_of(b, layer->output, layer->out + 1);
-        check(has_ones(plan, layer->output, layer->out), "outputs have a row of ones");
+        list[n++] = rows_of(b, layer->output, layer->out + (l + 1 < LAYERS));
+        check(l + 1 == LAYERS || has_ones(plan, layer->output, layer->out),
+              "hidden outputs have a row of ones");
         list[n++] = rows_of(b, layer->delta, layer->out);
         list[n++] = rows_of(b, layer->turned, layer->vectors * plan->kernels->lanes);
         check(layer->vectors <=
                   (layer->out + plan->kernels->lanes - 1) / plan->kernels->lanes,
               "no more vectors than hold the outputs are turned");
     }
+    check(has_ones(plan, plan->tile.input, b->net.widths[0]), "and so have inputs");
     check_buffers(b, list, n);
 }
 
