@@ -51,7 +51,7 @@ arguments for each function.
 
 A result that would be below the smallest normal number is zero. The softmax is of ten
 numbers; log is the logarithm as the log loss takes it, of a clipped probability.
-Coefficients of all polynomials and rational functions are minimax fits of our own.
+Coefficients of all polynomials are minimax fits of our own.
 """
 
 DERIVATIVES = """\

@@ -225,7 +225,7 @@ def test_avx2_and_float64_have_limits_and_targets_of_their_own(stopwatch, result
     assert "longer on 30-100-1 relu, 200 (2.00). Its peak is 2.00 times lower" in avx2
     assert "It does. Its peak is 2.25 times lower" in float64
     results.machine["peak_flops"]["avx2"] = {"float32": {"1": limit / 8.01e-6}}
-    assert "(2.00). Its peak is as high: what" in held_back.verdicts(results)[0]
+    assert "(2.00). Its peak is as high here" in held_back.verdicts(results)[0]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ way therefore differs by network:
   five eighths of one: kernels compute on the padding too.
 - Samples fill vectors too: 100 rows are six of them and a quarter of a seventh.
 - scikit-learn's order of the rows is drawn word by word, from the generator that
-  random_state is: some 2 to 4 ns a row, 2 to 5 % of a step of 30-100-1.
+  random_state is: some 2 to 4 ns a row, which networks of few weights feel.
 - Sparse inputs need few multiply-adds, but L2 and Adam pass over all the weights in
   each step.
 - In the widest networks weights, moments and gradients exceed the second-level cache,

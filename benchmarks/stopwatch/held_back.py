@@ -104,6 +104,7 @@ def _verdict(results: Results, variant: Variant) -> str:
             f" Its peak is {lower:.2f} times lower: a network that comes as near to it "
             "takes so many times as long."
             if lower > 1
-            else " Its peak is as high: what comes as near to it takes as long."
+            else " Its peak is as high here, so that says little: where it is half as "
+            "high, a network that comes as near to it takes twice as long."
         )
     return words
