@@ -71,21 +71,12 @@ take_tile(const struct nnf_plan *plan, size_t width, struct arena *arena)
     return arena_take_product(arena, width, plan->stride, plan->kernels->real_size);
 }
 
-/* What a layer's product takes a sample. */
-static double
-products_of(const struct nnf_plan *plan, size_t l)
-{
-    const size_t *widths = plan->net->widths;
-    double in = l == 0 ? plan->work.inputs : (double)widths[l];
-
-    return in * (double)widths[l + 1];
-}
-
 static void
 estimate(struct nnf_plan *plan, const struct nnf_data *data)
 {
+    const size_t *widths = plan->net->widths;
     struct nnf_work *work = &plan->work;
-    double inputs = (double)plan->net->widths[0];
+    double inputs = (double)widths[0];
 
     if (plan->sparse) {
         inputs = (double)data->n_stored / (double)max_size(1, data->n_rows);
@@ -93,11 +84,11 @@ estimate(struct nnf_plan *plan, const struct nnf_data *data)
     work->load = NNF_FETCH_WORK * inputs;
     work->inputs = inputs * (plan->sparse ? NNF_SCATTERED_WORK : 1);
     for (size_t l = 0; l < plan->net->n_layers; l++) {
-        double products = products_of(plan, l);
+        double in = l == 0 ? work->inputs : (double)widths[l];
+        double out = (double)widths[l + 1];
 
-        work->forward += products;
-        work->forward += NNF_ACTIVATION_WORK * (double)plan->net->widths[l + 1];
-        work->backward += l == 0 ? 0 : products;
+        work->forward += (in + NNF_ACTIVATION_WORK) * out;
+        work->backward += l == 0 ? 0 : in * out;
     }
 }
 

@@ -5,10 +5,8 @@
  * write there at the same time. Numbers are small integers, so that sums are exact in
  * any order. Prints how many facts held; exits 0 only when all did.
  */
-#include "common.h"
-#include "kernels.h"
-
 #include "check.h"
+#include "each_kernel.h"
 #include "take.h"
 
 #include <stdlib.h>
@@ -16,13 +14,6 @@
 enum { INPUTS = 13, OUTPUTS = 70, SAMPLES = 40, STRIDE = 48, GUARD = 99 };
 
 static const size_t samples[] = {1, 2, 15, 17, SAMPLES};
-
-/* A whole one, of -3 to 4. */
-static double
-number(size_t i)
-{
-    return (double)(i * i % 7) - (double)(i % 4);
-}
 
 /* A tile of so many units, whose first n samples are such numbers; the others are zero,
  * as those of a delta are up to the lanes. */
@@ -109,15 +100,6 @@ check_kernels(const struct nnf_kernels *k)
 int
 main(void)
 {
-    for (size_t isa = 0; nnf_isa_name(isa) != NULL; isa++) {
-        for (int real = 0; real < 2; real++) {
-            const struct nnf_kernels *k =
-                nnf_kernels_find(nnf_isa_name(isa), real ? NNF_FLOAT64 : NNF_FLOAT32);
-
-            if (k != NULL) {
-                check_kernels(k);
-            }
-        }
-    }
+    check_each(check_kernels);
     return verdict();
 }

@@ -8,6 +8,7 @@
 #include "batch.h" /* not of the API */
 
 #include "check.h"
+#include "each_kernel.h"
 #include "ones.h"
 #include "take.h"
 
@@ -350,24 +351,21 @@ check_kernels(const struct nnf_kernels *kernels)
     }
 }
 
+/* These kernels, and as where polls come often. */
+static void
+check_all(const struct nnf_kernels *kernels)
+{
+    struct nnf_kernels impatient = *kernels;
+
+    check_vectors(kernels);
+    check_kernels(kernels);
+    impatient.poll_work = 3e5;
+    check_kernels(&impatient);
+}
+
 int
 main(void)
 {
-    for (size_t i = 0; nnf_isa_name(i) != NULL; i++) {
-        for (int real = 0; real < 2; real++) {
-            const struct nnf_kernels *kernels =
-                nnf_kernels_find(nnf_isa_name(i), (enum nnf_real)real);
-            struct nnf_kernels impatient;
-
-            if (kernels == NULL) {
-                continue; /* not on this CPU */
-            }
-            check_vectors(kernels);
-            check_kernels(kernels);
-            impatient = *kernels;
-            impatient.poll_work = 3e5;
-            check_kernels(&impatient);
-        }
-    }
+    check_each(check_all);
     return verdict();
 }

@@ -4,10 +4,8 @@
  * CPU and both real types. Numbers are small integers or halves, so that sums are exact
  * in any order. Prints how many facts held; exits 0 only when all did.
  */
-#include "common.h"
-#include "kernels.h"
-
 #include "check.h"
+#include "each_kernel.h"
 #include "take.h"
 
 #include <math.h>
@@ -16,13 +14,6 @@
 enum { MOST = 40, GUARD = 77, N_ARRAYS = 4 };
 
 static const double DECAY = 0.25;
-
-/* A whole one, of -3 to 4. */
-static double
-number(size_t i)
-{
-    return (double)(i * i % 7) - (double)(i % 4);
-}
 
 static bool
 is_decaying(size_t i)
@@ -219,15 +210,6 @@ check_kernels(const struct nnf_kernels *k)
 int
 main(void)
 {
-    for (size_t isa = 0; nnf_isa_name(isa) != NULL; isa++) {
-        for (int real = 0; real < 2; real++) {
-            const struct nnf_kernels *k =
-                nnf_kernels_find(nnf_isa_name(isa), real ? NNF_FLOAT64 : NNF_FLOAT32);
-
-            if (k != NULL) {
-                check_kernels(k);
-            }
-        }
-    }
+    check_each(check_kernels);
     return verdict();
 }
