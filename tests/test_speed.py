@@ -197,6 +197,22 @@ def test_cliffs(stopwatch, results, seconds, words):
     assert f"from width 10 to 20, by {growth / 2:.2f} times as much" in jump
 
 
+@pytest.mark.parametrize(
+    ("short", "least"),
+    [
+        ((3, 3, 3), 10.2),
+        ((1, 3, 3), 10.5),
+    ],  # in the latter one is luckier than any long
+)
+def test_the_least_is_no_more_than_the_median(stopwatch, short, least):
+    shapes, timing = stopwatch("shapes"), stopwatch("timing")
+    job = shapes.Job("table", shapes.TABLE[0])
+    samples = timing.Samples(11, short=[*short], long=[14, 13.5, 13.2])
+    found = samples.measurement(job, "nnfast")
+    assert found.least == pytest.approx(least / 10)
+    assert found.least <= found.median == pytest.approx(10.5 / 10)
+
+
 def test_medians_are_shown_where_threads_are_compared(stopwatch, results):
     (once, *_) = results.measurements
     assert once.seconds == once.least

@@ -34,8 +34,9 @@ METHOD = """\
 - The time of a step is the time of a fit with many epochs minus that of a fit with one,
   over the number of steps between them: what a fit does once drops out.
 - Each library runs in processes of its own, one after the other, in turns with the
-  other libraries. The tables show the **least** of {samples} samples, which other
-  programs on the machine disturb least; medians are in [speed.json](speed.json).
+  other libraries. The tables show what other programs on the machine disturb least, of
+  {samples} samples the **least** long fit minus the least short one, or the median of
+  their differences where that is less; medians are in [speed.json](speed.json).
 - Each process is pinned to one processor, and time is the processor's.
 - Where numbers of threads are compared, time is the clock's, one thread's too, and the
   table shows **medians** of {pairs} samples of each number in turn: in the least of

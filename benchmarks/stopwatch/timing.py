@@ -4,9 +4,9 @@
 Each library runs in worker processes, several one after the other. A visit runs a job
 once with one repetition and once with many; the time per repetition is the difference
 of the two over the difference of their numbers, so that whatever a fit does once
-(validation, first weights, labels) drops out. "Least" is the least of the long runs
-minus the least of the short ones, over all visits of all processes; "median" is that of
-the differences of each visit.
+(validation, first weights, labels) drops out. "Median" is that of the differences of
+each visit; "least" is the least of the long runs minus the least of the short ones, over
+all visits of all processes, or the median where the short ones were luckier than that.
 
 One thread is measured in CPU seconds, which is what the clock shows on an idle machine,
 since the worker is pinned to one processor. Where numbers of threads are compared, all
@@ -62,6 +62,7 @@ class Samples:
     def measurement(self, job: Job, library: str) -> Measurement:
         assert self.repetitions is not None
         per_unit = 1 / ((self.repetitions - 1) * job.units)
+        middle = median(map(sub, self.long, self.short))
         return Measurement(
             section=job.section,
             shape=job.shape,
@@ -69,8 +70,8 @@ class Samples:
             threads=job.threads,
             task=job.task,
             library=library,
-            least=per_unit * (min(self.long) - min(self.short)),
-            median=per_unit * median(map(sub, self.long, self.short)),
+            least=per_unit * min(min(self.long) - min(self.short), middle),
+            median=per_unit * middle,
             samples=len(self.long),
         )
 
