@@ -9,6 +9,7 @@
 
 /* So many parameters are a single run. */
 #define SMALL ((size_t)1024)
+_Static_assert(SMALL <= RUN_LENGTH, "each parameter's decay is one of a single run");
 
 /* A step on one parameter that is fetched from memory. As work to be shared it counts
  * twice, for it is counted more exactly than products are. */

@@ -5,7 +5,6 @@
 #ifndef EACH_KERNEL_H
 #define EACH_KERNEL_H
 
-#include "common.h"
 #include "kernels.h"
 
 /* Check those of each instruction set that this CPU has, in both real types. */
@@ -22,13 +21,6 @@ check_each(void (*check_kernels)(const struct nnf_kernels *))
             }
         }
     }
-}
-
-/* A whole number from -3 to 4: sums of few such products are exact in any order. */
-static inline double
-number(size_t i)
-{
-    return (double)(i * i % 7) - (double)(i % 4);
 }
 
 #endif

@@ -5,8 +5,11 @@
  * write there at the same time. Numbers are small integers, so that sums are exact in
  * any order. Prints how many facts held; exits 0 only when all did.
  */
+#include "common.h"
+
 #include "check.h"
 #include "each_kernel.h"
+#include "small.h"
 #include "take.h"
 
 #include <stdlib.h>

@@ -4,8 +4,11 @@
  * CPU and both real types. Numbers are small integers or halves, so that sums are exact
  * in any order. Prints how many facts held; exits 0 only when all did.
  */
+#include "common.h"
+
 #include "check.h"
 #include "each_kernel.h"
+#include "small.h"
 #include "take.h"
 
 #include <math.h>
