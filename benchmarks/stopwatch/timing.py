@@ -5,8 +5,9 @@ Each library runs in worker processes, several one after the other. A visit runs
 once with one repetition and once with many; the time per repetition is the difference
 of the two over the difference of their numbers, so that whatever a fit does once
 (validation, first weights, labels) drops out. "Median" is that of the differences of
-each visit; "least" is the least of the long runs minus the least of the short ones, over
-all visits of all processes, or the median where the short ones were luckier than that.
+each visit; "least" is the least of the long runs minus the least of the short ones,
+over all visits of all processes, or the median where the short ones were luckier than
+that.
 
 One thread is measured in CPU seconds, which is what the clock shows on an idle machine,
 since the worker is pinned to one processor. Where numbers of threads are compared, all
